@@ -1,0 +1,51 @@
+# `make help` lists the targets; each sets up what it needs.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+PYTHON ?= python3.11
+VENV ?= .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: help install demo up test check bench lock clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
+
+# Pinned and hash-checked. uv takes seconds; where it cannot reach the package index, pip takes over.
+$(INSTALLED): requirements/lock.txt requirements/installer.txt pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not on the PATH; name another with: make PYTHON=..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/installer.txt
+	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/lock.txt \
+	  || $(BIN)/python -m pip install --quiet --require-hashes -r requirements/lock.txt
+	$(BIN)/python -m ensurepip --upgrade >/dev/null
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+install: $(INSTALLED) ## Make .venv with everything pinned
+
+demo: $(INSTALLED) ## Skeletonize five real neurons through the whole stack
+	$(BIN)/crant demo
+
+up: $(INSTALLED) ## Start the service on this machine, with the offline CAVE
+	$(BIN)/crant up --sandbox
+
+test: $(INSTALLED) ## Run every test
+	$(BIN)/python -m pytest
+
+check: $(INSTALLED) ## Lint, types and import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(INSTALLED) ## Measure ours and the peer side by side; writes docs/benchmarks.md
+	$(BIN)/python -m benchmarks
+
+lock: $(INSTALLED) ## Re-pin requirements after a change of pyproject.toml
+	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-emit-find-links --no-header --no-annotate --quiet --extra dev pyproject.toml -o requirements/lock.txt
+
+clean: ## Remove the virtual environment and the demo's data
+	rm -rf $(VENV) demo-data

@@ -1,0 +1,230 @@
+"""Every error this project raises on purpose.
+
+CrantError
+├── InvalidInput                    the caller must change something
+│   ├── InvalidId
+│   ├── InvalidTime
+│   ├── InvalidParameters
+│   ├── TooManyIds
+│   ├── UnknownDataset
+│   └── UnknownKind
+├── NotFound                        the thing asked for does not exist
+│   ├── MeshNotFound
+│   ├── NotARoot
+│   └── VersionNotFound
+├── Conflict                        it exists, but not in a state that allows this
+│   ├── IdempotencyMismatch
+│   └── LeaseLost
+├── AccessDenied                    the service does not accept the caller's token
+│   ├── TokenMissing
+│   └── TokenInvalid
+├── SourceError                     CAVE or a bucket refused
+│   ├── SourceTokenMissing
+│   └── SourceUnavailable           (retryable)
+├── StoreUnavailable                the artifact store cannot be written (retryable)
+├── SkeletonError                   a mesh from which no skeleton can be made
+├── WorkerLost                      the process died (retryable)
+├── TimeLimit                       the work took longer than its kind allows
+├── Internal                        a bug of ours
+└── StackError                      a part of the embedded stack did not start
+
+Each class has a stable `code` (part of the API: never rename one), says whether the same call may succeed later
+(`retryable`), and takes a `hint`: what the caller can do. The default message is the class docstring's first line.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+class CrantError(Exception):
+    """Something in the batch service went wrong.
+
+    Parameters
+    ----------
+    message : str, optional
+        What was wrong; the class docstring's first line if left out.
+    value : object, optional
+        The offending value.
+    hint : str, optional
+        What the caller can do about it.
+    """
+
+    code: ClassVar[str] = "error"
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str | None = None, *, value: Any = None, hint: str | None = None) -> None:
+        self.message = message or (type(self).__doc__ or self.code).strip().splitlines()[0]
+        self.value = value
+        self.hint = hint
+        super().__init__(self.message)
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.hint})" if self.hint else self.message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.message, self.value, self.hint)
+
+
+def _rebuild(cls: type[CrantError], message: str, value: Any, hint: str | None) -> CrantError:
+    """Recreate an error on the other side of a process boundary, where keyword arguments are lost."""
+    return cls(message, value=value, hint=hint)
+
+
+class InvalidInput(CrantError, ValueError):
+    """The input cannot be used."""
+
+    code = "invalid_input"
+
+
+class InvalidId(InvalidInput):
+    """The value is not a 64-bit id."""
+
+    code = "invalid_id"
+
+
+class InvalidTime(InvalidInput):
+    """The value names no point in time."""
+
+    code = "invalid_time"
+
+
+class InvalidParameters(InvalidInput):
+    """The parameters do not fit this kind of job."""
+
+    code = "invalid_parameters"
+
+
+class TooManyIds(InvalidInput):
+    """There are more ids than one request may carry."""
+
+    code = "too_many_ids"
+
+
+class UnknownDataset(InvalidInput):
+    """No dataset has this name."""
+
+    code = "unknown_dataset"
+
+
+class UnknownKind(InvalidInput):
+    """No kind of job has this name."""
+
+    code = "unknown_kind"
+
+
+class NotFound(CrantError, LookupError):
+    """There is no such thing."""
+
+    code = "not_found"
+
+
+class MeshNotFound(NotFound):
+    """The source has no mesh for this root id."""
+
+    code = "mesh_not_found"
+
+
+class NotARoot(NotFound):
+    """The id is not a root id of this dataset."""
+
+    code = "not_a_root"
+
+
+class VersionNotFound(NotFound):
+    """The dataset has no such materialization version."""
+
+    code = "version_not_found"
+
+
+class Conflict(CrantError):
+    """The thing is not in a state that allows this."""
+
+    code = "conflict"
+
+
+class IdempotencyMismatch(Conflict):
+    """The Idempotency-Key was used before with another body."""
+
+    code = "idempotency_mismatch"
+
+
+class LeaseLost(Conflict):
+    """Another worker holds this unit now; the result was discarded."""
+
+    code = "lease_lost"
+
+
+class AccessDenied(CrantError, PermissionError):
+    """The token does not allow this."""
+
+    code = "access_denied"
+
+
+class TokenMissing(AccessDenied):
+    """The request carries no token."""
+
+    code = "token_missing"
+
+
+class TokenInvalid(AccessDenied):
+    """The token is unknown, expired or revoked."""
+
+    code = "token_invalid"
+
+
+class SourceError(CrantError):
+    """The data source refused the request."""
+
+    code = "source_error"
+
+
+class SourceTokenMissing(SourceError):
+    """There is no CAVE token for this server."""
+
+    code = "source_token_missing"
+
+
+class SourceUnavailable(SourceError):
+    """The data source did not answer."""
+
+    code = "source_unavailable"
+    retryable = True
+
+
+class StoreUnavailable(CrantError):
+    """The artifact store cannot be written."""
+
+    code = "store_unavailable"
+    retryable = True
+
+
+class SkeletonError(CrantError):
+    """No skeleton can be made from this mesh."""
+
+    code = "skeleton_error"
+
+
+class WorkerLost(CrantError):
+    """The worker process died while it ran this unit."""
+
+    code = "worker_lost"
+    retryable = True
+
+
+class TimeLimit(CrantError):
+    """The work took longer than its kind allows."""
+
+    code = "time_limit"
+
+
+class Internal(CrantError):
+    """An error of the service itself."""
+
+    code = "internal"
+
+
+class StackError(CrantError):
+    """A part of the embedded stack did not start."""
+
+    code = "stack_error"

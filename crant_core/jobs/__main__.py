@@ -1,0 +1,55 @@
+"""The operator's door: `python -m crant_core.jobs db upgrade`, `… token create --owner NAME`."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+
+from crant_core.jobs import schema
+from crant_core.jobs.database import Database
+from crant_core.jobs.model import Scope
+from crant_core.jobs.repository.tokens import TokenRepository
+from crant_core.jobs.settings import Settings
+
+app = typer.Typer(help=__doc__, no_args_is_help=True)
+db = typer.Typer(help="The jobs database.", no_args_is_help=True)
+token = typer.Typer(help="API tokens.", no_args_is_help=True)
+app.add_typer(db, name="db")
+app.add_typer(token, name="token")
+
+
+def _database() -> Database:
+    return Database(Settings().database_url)  # type: ignore[call-arg] # read from the environment
+
+
+@db.command()
+def upgrade() -> None:
+    """Bring the database to this release's schema."""
+    schema.upgrade(_database())
+
+
+@db.command()
+def check() -> None:
+    """Exit with 1 if the database has not this release's schema."""
+    if not schema.is_current(_database()):
+        typer.echo("The database has another schema. Run: python -m crant_core.jobs db upgrade", err=True)
+        raise typer.Exit(1)
+
+
+@token.command()
+def create(
+    owner: Annotated[str, typer.Option(help="Whose token it is")],
+    scope: Annotated[list[Scope] | None, typer.Option(help="What it allows; read and submit if left out")] = None,
+    label: Annotated[str, typer.Option(help="What it is for")] = "",
+    days: Annotated[int | None, typer.Option(min=1, help="Days until it expires; never if left out")] = None,
+) -> None:
+    """Create a token and print it; it cannot be shown again."""
+    lifetime = timedelta(days=days) if days else None
+    scopes = scope or [Scope.READ, Scope.SUBMIT]
+    typer.echo(TokenRepository(_database()).create(owner, scopes, label=label, lifetime=lifetime))
+
+
+if __name__ == "__main__":
+    app()

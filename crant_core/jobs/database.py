@@ -1,0 +1,79 @@
+"""Engines and sessions for the jobs database: SQLite on one machine, PostgreSQL in service.
+
+SQLite needs three things to serve several writing processes without "database is locked": WAL, a busy time-out, and
+transactions that take the write lock when they begin. A transaction that reads first and writes later is refused at
+once however long the time-out is, so writers say BEGIN IMMEDIATE.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.orm import Session
+
+_BUSY_SECONDS = 30
+
+
+class Database:
+    """The jobs database: transactions that write, and transactions that only read.
+
+    Make one per process, after any fork.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.engine = _sqlite_engine(url) if make_url(url).get_backend_name() == "sqlite" else _server_engine(url)
+        self._reading = self.engine.execution_options(read_only=True)
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """Open a transaction that may write; it commits when the block ends without an error."""
+        with Session(self.engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """Open a transaction that only reads, and on SQLite waits for nobody."""
+        with Session(self._reading, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    def now(self) -> datetime:
+        """Return the time by which leases are counted."""
+        return datetime.now(UTC)
+
+    def forget(self) -> None:
+        """Drop connections inherited over a fork without closing the parent's."""
+        self.engine.dispose(close=False)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+
+def _server_engine(url: str) -> Engine:
+    return create_engine(url, pool_pre_ping=True)
+
+
+def _sqlite_engine(url: str) -> Engine:
+    path = make_url(url).database
+    if path:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, connect_args={"timeout": _BUSY_SECONDS})
+    event.listen(engine, "connect", _configure_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _configure_sqlite(connection: Any, record: Any) -> None:
+    connection.isolation_level = None  # the driver must not begin transactions of its own
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    read_only = connection.get_execution_options().get("read_only", False)
+    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")

@@ -1,0 +1,33 @@
+"""The port through which units are offered to workers. A message is a hint: it may be lost, doubled or late."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from crant_core.jobs.repository.dispatch import DueUnit
+
+
+class Queue(Protocol):
+    """Offers units to workers."""
+
+    def send(self, unit: DueUnit) -> None:
+        """Offer one unit; raises `OSError` or the broker's own error when the broker cannot be reached."""
+
+
+@dataclass
+class MemoryQueue:
+    """A queue for tests: it remembers what was offered, and hands it over only when told to."""
+
+    offered: list[DueUnit] = field(default_factory=list)
+
+    def send(self, unit: DueUnit) -> None:
+        """Remember the offer."""
+        self.offered.append(unit)
+
+    def deliver(self, execute: Callable[[int, str], object]) -> None:
+        """Run everything offered so far, each under a token of its own."""
+        offered, self.offered = self.offered, []
+        for position, unit in enumerate(offered):
+            execute(unit.id, f"memory-{unit.job_id}-{unit.id}-{position}")

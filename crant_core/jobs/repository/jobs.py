@@ -1,0 +1,187 @@
+"""Jobs as those who submit and look at them see them."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from crant_core import ids as identifiers
+from crant_core.errors import IdempotencyMismatch, NotFound
+from crant_core.jobs.database import Database
+from crant_core.jobs.model import ItemState, Role
+from crant_core.jobs.repository.events import append
+from crant_core.jobs.tables import ArtifactRow, AttemptRow, EventRow, InputRow, ItemRow, JobRow, LeaderRow, UnitRow
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewJob:
+    """A validated submission."""
+
+    kind: str
+    code_version: int
+    dataset: str
+    parameters: dict[str, Any]
+    ids: Sequence[int]
+    at: str
+    owner: str
+    body_hash: str
+    label: str = ""
+    priority: int = 0
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Viewer:
+    """Who is looking: an owner sees their own jobs, an administrator everybody's."""
+
+    owner: str
+    sees_all: bool = False
+
+
+class JobRepository:
+    """Submits jobs and reads them. Every read is scoped to a viewer: a job one may not see does not exist."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    def submit(self, new: NewJob) -> tuple[JobRow, bool]:
+        """Store a job and its plan unit in one transaction.
+
+        Returns
+        -------
+        tuple of JobRow and bool
+            The job, and whether it is new: the same idempotency key and body give the job that exists.
+
+        Raises
+        ------
+        IdempotencyMismatch
+            The key was used before with another body.
+        """
+        try:
+            with self.database.writing() as session:
+                return self._existing(session, new) or (self._insert(session, new), True)
+        except IntegrityError:  # the same key or the same input arrived twice at one moment
+            with self.database.writing() as session:
+                return self._existing(session, new) or (self._insert(session, new), True)
+
+    def _existing(self, session: Session, new: NewJob) -> tuple[JobRow, bool] | None:
+        if new.idempotency_key is None:
+            return None
+        same_key = (JobRow.owner == new.owner, JobRow.idempotency_key == new.idempotency_key)
+        job = session.scalar(select(JobRow).where(*same_key))
+        if job is not None and job.body_hash != new.body_hash:
+            raise IdempotencyMismatch(value=new.idempotency_key, hint="use a new key for a new request")
+        return (job, False) if job else None
+
+    def _insert(self, session: Session, new: NewJob) -> JobRow:
+        now = self.database.now()
+        fields = {name: value for name, value in vars(new).items() if name != "ids"}
+        job = JobRow(id=secrets.token_hex(6), input_id=_store_input(session, new.ids), created_at=now, **fields)
+        session.add(job)
+        session.flush()
+        session.add(UnitRow(job_id=job.id, role=Role.PLAN))
+        append(session, job, now, "submitted", kind=job.kind, label=job.label, given=len(new.ids))
+        return job
+
+    def get(self, job_id: str, viewer: Viewer) -> JobRow:
+        """Return one job.
+
+        Raises
+        ------
+        NotFound
+        """
+        with self.database.reading() as session:
+            job = session.scalar(_visible(select(JobRow).where(JobRow.id == job_id), viewer))
+        if job is None:
+            raise NotFound(f"there is no job {job_id}", value=job_id, hint="list yours with GET /v1/jobs")
+        return job
+
+    def recent(
+        self, viewer: Viewer, *, before: int | None = None, limit: int = 50, state: str | None = None
+    ) -> list[JobRow]:
+        """List jobs, newest first; `before` is the number of the last one seen."""
+        query = _visible(select(JobRow), viewer).order_by(JobRow.number.desc()).limit(limit)
+        if before is not None:
+            query = query.where(JobRow.number < before)
+        if state is not None:
+            query = query.where(JobRow.state == state)
+        with self.database.reading() as session:
+            return list(session.scalars(query))
+
+    def input_count(self, job: JobRow) -> int:
+        """Count the ids a job was given."""
+        with self.database.reading() as session:
+            return session.scalars(select(InputRow.count).where(InputRow.id == job.input_id)).one()
+
+    def items(self, job_id: str, *, after: int = -1, limit: int = 100, state: ItemState | None = None) -> list[ItemRow]:
+        """List a job's items in input order, after a position."""
+        query = select(ItemRow).where(ItemRow.job_id == job_id, ItemRow.position > after)
+        if state is not None:
+            query = query.where(ItemRow.state == state)
+        with self.database.reading() as session:
+            return list(session.scalars(query.order_by(ItemRow.position).limit(limit)))
+
+    def error_counts(self, job_id: str) -> dict[str, int]:
+        """Count a job's failed items by error code."""
+        query = select(ItemRow.error_code, func.count()).where(ItemRow.job_id == job_id, ItemRow.error_code.isnot(None))
+        with self.database.reading() as session:
+            rows = session.execute(query.group_by(ItemRow.error_code).order_by(func.count().desc()))
+            return {code: count for code, count in rows if code is not None}
+
+    def artifacts(self, job_id: str, *, after: int = 0, limit: int = 1000) -> list[ArtifactRow]:
+        """List a job's files in the order they were made."""
+        query = select(ArtifactRow).where(ArtifactRow.job_id == job_id, ArtifactRow.id > after)
+        with self.database.reading() as session:
+            return list(session.scalars(query.order_by(ArtifactRow.id).limit(limit)))
+
+    def artifact(self, job_id: str, name: str) -> ArtifactRow:
+        """Return one file's row.
+
+        Raises
+        ------
+        NotFound
+        """
+        query = select(ArtifactRow).where(ArtifactRow.job_id == job_id, ArtifactRow.name == name)
+        with self.database.reading() as session:
+            artifact = session.scalar(query)
+        if artifact is None:
+            raise NotFound(f"job {job_id} has no artifact {name!r}", value=name, hint="list them with …/artifacts")
+        return artifact
+
+    def events(self, job_id: str, *, after: int = 0, limit: int = 500) -> list[EventRow]:
+        """List what happened to a job after an event number."""
+        query = select(EventRow).where(EventRow.job_id == job_id, EventRow.id > after)
+        with self.database.reading() as session:
+            return list(session.scalars(query.order_by(EventRow.id).limit(limit)))
+
+    def attempts(self, job_id: str, limit: int = 200) -> list[AttemptRow]:
+        """List the latest tries at a job's units."""
+        query = select(AttemptRow).where(AttemptRow.job_id == job_id)
+        with self.database.reading() as session:
+            return list(session.scalars(query.order_by(AttemptRow.started_at.desc()).limit(limit)))
+
+    def work_is_offered(self) -> bool:
+        """Say whether a dispatcher is alive, that is, whether any worker is."""
+        alive = select(LeaderRow.name).where(LeaderRow.name == "dispatcher", LeaderRow.until > self.database.now())
+        with self.database.reading() as session:
+            return session.scalar(alive) is not None
+
+
+def _visible(query: Select[JobRow], viewer: Viewer) -> Select[JobRow]:
+    return query if viewer.sees_all else query.where(JobRow.owner == viewer.owner)
+
+
+def _store_input(session: Session, ids: Sequence[int]) -> str:
+    data = identifiers.pack(ids)
+    digest = hashlib.sha256(data).hexdigest()
+    if session.get(InputRow, digest) is None:
+        session.add(InputRow(id=digest, count=len(ids), data=data))
+        session.flush()
+    return digest

@@ -1,0 +1,52 @@
+"""Brings the database to the schema this release needs, and says whether it is there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+
+from crant_core.jobs.database import Database
+from crant_core.jobs.tables import Base
+
+_LOCK = 0x43_52_41_4E_54  # any number of our own: two releases must not migrate PostgreSQL at once
+
+
+def upgrade(database: Database) -> None:
+    """Apply the migrations that are missing. Safe to call twice and from two processes."""
+    with database.engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+        command.upgrade(_config(connection), "head")
+
+
+def new_revision(database: Database, message: str) -> None:
+    """Write a migration that takes the database to the models as they are in the code now."""
+    with database.engine.begin() as connection:
+        command.revision(_config(connection), message, autogenerate=True)
+
+
+def is_current(database: Database) -> bool:
+    """Say whether the database has this release's schema."""
+    with database.engine.connect() as connection:
+        found = MigrationContext.configure(connection).get_current_revision()
+    return found == ScriptDirectory.from_config(_config(None)).get_current_head()
+
+
+def drift(database: Database) -> list[object]:
+    """List the differences between the models and the migrated database; an empty list is right."""
+    with database.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        return list(compare_metadata(context, Base.metadata))
+
+
+def _config(connection: Connection | None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    return config

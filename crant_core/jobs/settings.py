@@ -1,0 +1,38 @@
+"""Every setting of the service, declared once. Read only by the processes' entry points.
+
+Each field is the environment variable `CRANT_<NAME>`; lists and mappings are JSON.
+"""
+
+from __future__ import annotations
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from crant_core.datasets import Dataset
+
+
+class Settings(BaseSettings):
+    """Settings of the API and the workers."""
+
+    model_config = SettingsConfigDict(env_prefix="CRANT_", extra="ignore", frozen=True)
+
+    database_url: str = Field(
+        description="SQLAlchemy address of the jobs database: sqlite:////abs/path or postgresql+psycopg://…"
+    )
+    broker_url: str = Field(description="Celery broker, such as redis://host:6379/0 or redis+socket:///path/redis.sock")
+    artifacts_url: str = Field(description="Where result files go: file:///abs/folder, s3://bucket/path, gs://…")
+    datasets: list[Dataset] = Field(default=[], description="Datasets beside the presets")
+    cave_tokens: dict[str, SecretStr] = Field(
+        default={},
+        description="CAVE token by server address; servers not named here use caveclient's own token files",
+    )
+    flower_url: str | None = Field(default=None, description="Where people reach Flower, for links from jobs")
+    lease_seconds: float = Field(default=60, gt=1, description="A unit whose worker is silent this long is given away")
+    rehint_seconds: float = Field(
+        default=30, gt=0, description="A queued unit is offered to the broker again after this"
+    )
+    window: int = Field(default=64, ge=1, description="Units offered to the broker at any one time")
+    poll_seconds: float = Field(default=0.25, gt=0, description="Pause between two looks for work to offer")
+    max_attempts: int = Field(default=3, ge=1, description="Times a unit is tried before it counts as failed")
+    log_level: str = Field(default="INFO", description="Least severe level that is logged")
+    log_json: bool = Field(default=False, description="One JSON object per log line instead of text for people")

@@ -1,0 +1,224 @@
+"""The tables. Named constraints, typed columns; times are UTC, ids of neurons are text or packed int64."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from crant_core.jobs.model import ItemState, JobState, Role, UnitState
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment in UTC: naive datetimes are refused, and SQLite gives the zone back."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse moments without a zone; store the rest in UTC."""
+        if value is not None and value.tzinfo is None:
+            raise ValueError(f"{value!r} has no time zone")
+        return value and value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Give the zone back where the database has none."""
+        return value and (value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC))
+
+
+Number = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up only INTEGER keys
+Json = dict[str, Any]
+
+
+class Base(DeclarativeBase):
+    """Base of all tables, with names for every constraint so that migrations can refer to them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {datetime: UtcDateTime, Json: JSON, dict: JSON}  # noqa: RUF012 - SQLAlchemy's own spelling
+
+
+class InputRow(Base):
+    """A list of ids that jobs work on, stored once by content."""
+
+    __tablename__ = "inputs"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True, doc="sha256 of data")
+    count: Mapped[int]
+    data: Mapped[bytes] = mapped_column(LargeBinary, doc="little-endian int64")
+
+
+class JobRow(Base):
+    """What somebody submitted, and where it stands."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (
+        UniqueConstraint("id"),
+        UniqueConstraint("owner", "idempotency_key"),
+        Index(None, "owner", "number"),
+        Index(None, "state"),
+    )
+
+    number: Mapped[int] = mapped_column(Number, primary_key=True, doc="order of submission")
+    id: Mapped[str] = mapped_column(String(32))
+    kind: Mapped[str] = mapped_column(String(64))
+    code_version: Mapped[int]
+    dataset: Mapped[str] = mapped_column(String(64))
+    parameters: Mapped[Json]
+    input_id: Mapped[str] = mapped_column(ForeignKey("inputs.id"))
+    at: Mapped[str] = mapped_column(String(64), doc="the point in time asked for")
+    timestamp: Mapped[datetime | None] = mapped_column(doc="the point in time used, once planned")
+    version: Mapped[int | None] = mapped_column(doc="the materialization version used, if any")
+    owner: Mapped[str] = mapped_column(String(128))
+    label: Mapped[str] = mapped_column(String(200), default="")
+    priority: Mapped[int] = mapped_column(default=0)
+    state: Mapped[str] = mapped_column(String(16), default=JobState.PLANNING)
+    total: Mapped[int] = mapped_column(default=0)
+    succeeded: Mapped[int] = mapped_column(default=0)
+    failed: Mapped[int] = mapped_column(default=0)
+    error_code: Mapped[str | None] = mapped_column(String(64))
+    error_message: Mapped[str | None] = mapped_column(Text)
+    idempotency_key: Mapped[str | None] = mapped_column(String(255))
+    body_hash: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+
+class UnitRow(Base):
+    """What one message runs. The token fences it: a write must carry the token that holds the lease."""
+
+    __tablename__ = "units"
+    __table_args__ = (
+        UniqueConstraint("job_id", "role", "position"),
+        Index(None, "state", "hint_at"),
+        Index(None, "state", "lease_until"),
+        Index(None, "token"),
+    )
+
+    id: Mapped[int] = mapped_column(Number, primary_key=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"))
+    role: Mapped[str] = mapped_column(String(16), default=Role.RUN)
+    position: Mapped[int] = mapped_column(default=0)
+    state: Mapped[str] = mapped_column(String(16), default=UnitState.QUEUED)
+    attempt: Mapped[int] = mapped_column(default=0)
+    token: Mapped[str | None] = mapped_column(String(128), doc="Celery task id of the attempt that holds the lease")
+    lease_until: Mapped[datetime | None]
+    not_before: Mapped[datetime | None]
+    hint_at: Mapped[datetime | None] = mapped_column(doc="when it was last offered to the broker")
+
+
+class AttemptRow(Base):
+    """One try at a unit: who, when, how it ended."""
+
+    __tablename__ = "attempts"
+    __table_args__ = (Index(None, "unit_id"), Index(None, "job_id"))
+
+    token: Mapped[str] = mapped_column(String(128), primary_key=True, doc="Celery task id")
+    unit_id: Mapped[int] = mapped_column(ForeignKey("units.id"))
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"))
+    number: Mapped[int]
+    worker: Mapped[str] = mapped_column(String(128))
+    started_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    outcome: Mapped[str | None] = mapped_column(String(64), doc="done, or the code of the error that ended it")
+
+
+class ItemRow(Base):
+    """One neuron (or other thing) of a job, and what became of it."""
+
+    __tablename__ = "items"
+    __table_args__ = (
+        UniqueConstraint("job_id", "position"),
+        UniqueConstraint("job_id", "key"),
+        Index(None, "unit_id"),
+        Index(None, "job_id", "state", "position"),
+    )
+
+    id: Mapped[int] = mapped_column(Number, primary_key=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"))
+    unit_id: Mapped[int | None] = mapped_column(ForeignKey("units.id"))
+    position: Mapped[int]
+    key: Mapped[str] = mapped_column(String(128))
+    state: Mapped[str] = mapped_column(String(16), default=ItemState.PENDING)
+    error_code: Mapped[str | None] = mapped_column(String(64))
+    error_message: Mapped[str | None] = mapped_column(Text)
+    traceback: Mapped[str | None] = mapped_column(Text)
+    seconds: Mapped[float | None]
+    metrics: Mapped[Json] = mapped_column(default=dict)
+    finished_at: Mapped[datetime | None]
+
+
+class ArtifactRow(Base):
+    """A stored result file; the bytes lie in the artifact store under their checksum."""
+
+    __tablename__ = "artifacts"
+    __table_args__ = (UniqueConstraint("job_id", "name"), Index(None, "sha256"))
+
+    id: Mapped[int] = mapped_column(Number, primary_key=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"))
+    item_id: Mapped[int | None] = mapped_column(ForeignKey("items.id"), doc="nothing: it belongs to the whole job")
+    name: Mapped[str] = mapped_column(String(255))
+    media_type: Mapped[str] = mapped_column(String(128))
+    size: Mapped[int] = mapped_column(BigInteger)
+    sha256: Mapped[str] = mapped_column(String(64))
+    meta: Mapped[Json] = mapped_column(default=dict)
+    created_at: Mapped[datetime]
+
+
+class EventRow(Base):
+    """What happened, in order; never changed."""
+
+    __tablename__ = "events"
+    __table_args__ = (Index(None, "job_id", "id"),)
+
+    id: Mapped[int] = mapped_column(Number, primary_key=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"))
+    at: Mapped[datetime]
+    type: Mapped[str] = mapped_column(String(32))
+    data: Mapped[Json] = mapped_column(default=dict)
+
+
+class TokenRow(Base):
+    """A hashed API token."""
+
+    __tablename__ = "tokens"
+
+    hash: Mapped[str] = mapped_column(String(64), primary_key=True, doc="sha256 of the token")
+    owner: Mapped[str] = mapped_column(String(128))
+    scopes: Mapped[str] = mapped_column(String(64), doc="words separated by spaces")
+    label: Mapped[str] = mapped_column(String(200), default="")
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
+
+
+class LeaderRow(Base):
+    """Who alone may do a thing until when."""
+
+    __tablename__ = "leaders"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    holder: Mapped[str] = mapped_column(String(128))
+    until: Mapped[datetime]

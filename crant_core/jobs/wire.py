@@ -1,0 +1,196 @@
+"""What goes over HTTP, shared by the API and the client. Ids are strings, times RFC 3339 in UTC."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from crant_core.jobs.model import ItemState, JobState
+
+
+class Wire(BaseModel):
+    """Base of all bodies; rows of the database can be read as they are."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+
+class JobRequest(BaseModel):
+    """A job to be done."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {"kind": "skeletonize", "dataset": "demo", "params": {"ids": ["576460754037774676"]}, "at": "mat"}
+            ]
+        },
+    )
+
+    kind: str = Field(description="What sort of job; see /v1/kinds")
+    dataset: str = Field(description="Name or alias of a dataset; see /v1/datasets")
+    params: dict[str, Any] = Field(description="The kind's parameters; see /v1/kinds/{kind}")
+    at: str | int = Field(default="live", description='Point in time: "live", "mat", a version, or an ISO 8601 time')
+    label: str = Field(default="", max_length=200, description="A name for people")
+    priority: int = Field(default=0, ge=-10, le=10, description="Higher goes first among one's own jobs")
+
+
+class Link(Wire):
+    """A way on from here."""
+
+    rel: str
+    href: str
+
+
+class JobCounts(Wire):
+    """How many items, and what became of them."""
+
+    total: int
+    succeeded: int
+    failed: int
+
+    @property
+    def ended(self) -> int:
+        """Items that are over."""
+        return self.succeeded + self.failed
+
+
+class JobProblem(Wire):
+    """Why a job as a whole failed."""
+
+    code: str
+    message: str
+
+
+class JobView(Wire):
+    """A job as people see it."""
+
+    id: str
+    kind: str
+    code_version: int
+    dataset: str
+    params: dict[str, Any] = Field(description="Parameters without the ids")
+    given: int = Field(description="How many ids were given")
+    at: str = Field(description="Point in time asked for")
+    timestamp: datetime | None = Field(description="Point in time used, once planned")
+    version: int | None = Field(description="Materialization version used, if any")
+    owner: str
+    label: str
+    priority: int
+    state: JobState
+    counts: JobCounts
+    errors: dict[str, int] = Field(description="Failed items by error code")
+    problem: JobProblem | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    links: list[Link]
+
+
+class JobPage(Wire):
+    """Some jobs, newest first."""
+
+    jobs: list[JobView]
+    next: str | None = Field(description="Address of the next page")
+
+
+class ItemView(Wire):
+    """One item and what became of it."""
+
+    position: int
+    key: str
+    state: ItemState
+    error_code: str | None
+    error_message: str | None
+    seconds: float | None
+    metrics: dict[str, Any]
+    finished_at: datetime | None
+
+
+class ItemPage(Wire):
+    """Some items, in input order."""
+
+    items: list[ItemView]
+    next: str | None
+
+
+class ArtifactView(Wire):
+    """A result file."""
+
+    id: int
+    name: str
+    media_type: str
+    size: int
+    sha256: str
+    meta: dict[str, Any]
+    created_at: datetime
+
+
+class ArtifactPage(Wire):
+    """Some files, in the order they were made."""
+
+    artifacts: list[ArtifactView]
+    next: str | None
+
+
+class EventView(Wire):
+    """Something that happened to a job."""
+
+    id: int
+    at: datetime
+    type: str
+    data: dict[str, Any]
+
+
+class AttemptView(Wire):
+    """One try at a unit."""
+
+    token: str = Field(description="Celery task id")
+    unit_id: int
+    number: int
+    worker: str
+    started_at: datetime
+    ended_at: datetime | None
+    outcome: str | None
+
+
+class KindView(Wire):
+    """A kind of job."""
+
+    name: str
+    title: str
+    code_version: int
+    parameters: dict[str, Any] = Field(description="JSON schema of the parameters")
+    example: dict[str, Any]
+
+
+class DatasetView(Wire):
+    """A dataset jobs can run on."""
+
+    name: str
+    datastack: str
+    server: str
+    aliases: tuple[str, ...]
+    description: str
+
+
+class Identity(Wire):
+    """Whose token this is."""
+
+    owner: str
+    scopes: list[str]
+
+
+class Problem(Wire):
+    """What went wrong, as RFC 9457 has it, with a stable code and a way out."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    hint: str | None = None
+    value: str | None = None
+    field: str | None = None
+    errors: list[dict[str, Any]] | None = None

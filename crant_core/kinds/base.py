@@ -1,0 +1,104 @@
+"""What a kind of job is: a light `spec.py` that the API reads and a heavy `run.py` that only workers load.
+
+A kind is one folder `crant_core/kinds/<name>/`. `run.py` has three plain functions:
+
+    plan(context, ids) -> list[PlannedItem]     what to do, and what is known at once to be impossible
+    run(context, key) -> ItemResult             one item; called again after a crash, so it must be idempotent
+    finish(context, items) -> list[File]        what only the whole job can say
+
+None of them knows SQL, Celery or HTTP. A unit of work reaches a worker *at least* once; a result takes effect
+*exactly* once, because the engine refuses writes under a lost lease.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from crant_core.ids import RootId
+from crant_core.times import TimeBase
+
+if TYPE_CHECKING:
+    from crant_core.errors import CrantError
+    from crant_core.sources.base import Source
+
+MAX_INLINE_IDS = 100_000
+
+Scalar = str | int | float | bool | None
+
+
+class Parameters(BaseModel):
+    """Parameters of a kind: unknown fields are errors, and nothing is coerced silently."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class IdParameters(Parameters):
+    """Parameters of a kind that works on root ids; duplicates count once, order is kept."""
+
+    ids: list[RootId] = Field(
+        min_length=1, max_length=MAX_INLINE_IDS, description=f"Root ids, at most {MAX_INLINE_IDS:,} in one request"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class KindSpec:
+    """What the service must know of a kind without loading its science."""
+
+    name: str
+    title: str
+    code_version: int  #: raised by the author whenever results change
+    parameters: type[IdParameters]
+    runner: str  #: module with plan, run, finish
+    items_per_unit: int
+    time_limit: int  #: seconds a unit may take before its process is killed
+    example: dict[str, object]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """What one job gives to its science: where data comes from, at which time, with which parameters."""
+
+    source: Source
+    time: TimeBase
+    parameters: dict[str, object]
+    read: Callable[[str], bytes]  #: read a stored artifact of this job by name
+
+
+@dataclass(frozen=True, kw_only=True)
+class File:
+    """One result file before it is stored; `meta` says what it is (units, frame, format and its version)."""
+
+    name: str
+    media_type: str
+    data: bytes
+    meta: dict[str, Scalar] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedItem:
+    """One thing to do, or one thing known at planning time to be impossible."""
+
+    key: str
+    error: CrantError | None = None
+    metrics: dict[str, Scalar] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ItemResult:
+    """What one item yields: numbers for SQL, files for the store."""
+
+    metrics: dict[str, Scalar] = field(default_factory=dict)
+    files: tuple[File, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class DoneItem:
+    """An item that succeeded, as `finish` sees it."""
+
+    key: str
+    metrics: dict[str, Scalar]
+    files: tuple[str, ...]  #: names of its artifacts

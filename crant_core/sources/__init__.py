@@ -1,0 +1,1 @@
+"""Where scientific data comes from: ports in `base`, adapters beside it."""
