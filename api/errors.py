@@ -1,0 +1,118 @@
+"""Every error as an RFC 9457 problem, in one place and one shape."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from pydantic import ValidationError
+from sqlalchemy.exc import OperationalError
+from starlette.exceptions import HTTPException
+
+from crant_core.errors import (
+    AccessDenied,
+    Conflict,
+    CrantError,
+    InvalidInput,
+    InvalidParameters,
+    NotFound,
+    SourceUnavailable,
+    TokenInvalid,
+    TokenMissing,
+    TooManyIds,
+)
+from crant_core.jobs.wire import Problem
+
+log = structlog.get_logger()
+
+#: most specific first
+_STATUS: tuple[tuple[type[CrantError], int], ...] = (
+    (TokenMissing, 401),
+    (TokenInvalid, 401),
+    (AccessDenied, 403),
+    (NotFound, 404),
+    (Conflict, 409),
+    (TooManyIds, 413),
+    (InvalidInput, 422),
+    (SourceUnavailable, 503),
+)
+_SHOWN = 100  #: characters of an offending value that are repeated to the caller
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error with a problem."""
+    handlers: dict[Any, Any] = {
+        CrantError: _on_crant_error,
+        RequestValidationError: _on_bad_request,
+        HTTPException: _on_http_error,
+        OperationalError: _on_database_error,
+        Exception: _on_bug,
+    }
+    app.exception_handlers.update(handlers)
+
+
+def problem_from(error: CrantError, field: str | None = None) -> Problem:
+    """Describe an error for a caller."""
+    status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
+    value = None if error.value is None else str(error.value)[:_SHOWN]
+    return _problem(status, error.code, error.message, hint=error.hint, value=value, field=field)
+
+
+def invalid_parameters(error: ValidationError, *prefix: str) -> CrantError:
+    """Turn pydantic's complaints into our own error, keeping its most telling one's code, place and value."""
+    complaints = error.errors(include_url=False)
+    first = complaints[0]
+    field = ".".join(str(part) for part in (*prefix, *first["loc"]))
+    cause = first.get("ctx", {}).get("error")
+    if isinstance(cause, CrantError):
+        return type(cause)(f"{field}: {cause.message}", value=cause.value, hint=cause.hint)
+    if first["type"] == "too_long" and first["loc"][-1] == "ids":
+        hint = "submit several jobs; uploads of longer lists are planned"
+        return TooManyIds(f"{field}: {first['msg']}", value=first["ctx"]["actual_length"], hint=hint)
+    more = f" and {len(complaints) - 1} more" if len(complaints) > 1 else ""
+    value = None if first["type"] == "missing" else first["input"]
+    return InvalidParameters(f"{field}: {first['msg']}{more}", value=value, hint="see /v1/kinds and /docs")
+
+
+def _problem(status: int, code: str, detail: str, **more: Any) -> Problem:
+    title = HTTPStatus(status).phrase
+    return Problem(type=f"urn:crant:problem:{code}", title=title, status=status, code=code, detail=detail, **more)
+
+
+def _respond(problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
+    body = problem.model_dump(mode="json", exclude_none=True)
+    return JSONResponse(body, problem.status, media_type="application/problem+json", headers=dict(headers or {}))
+
+
+async def _on_crant_error(request: Request, error: CrantError) -> Response:
+    problem = problem_from(error)
+    headers = {"WWW-Authenticate": "Bearer"} if problem.status == HTTPStatus.UNAUTHORIZED else None
+    return _respond(problem, headers)
+
+
+async def _on_bad_request(request: Request, error: RequestValidationError) -> Response:
+    first = error.errors()[0]
+    field = ".".join(str(part) for part in first["loc"] if part != "body")
+    detail = f"{field}: {first['msg']}" if field else str(first["msg"])
+    return _respond(_problem(422, "invalid_input", detail, field=field or None, hint="see /docs"))
+
+
+async def _on_http_error(request: Request, error: HTTPException) -> Response:
+    code = HTTPStatus(error.status_code).name.lower()
+    return _respond(_problem(error.status_code, code, str(error.detail)), error.headers)
+
+
+async def _on_database_error(request: Request, error: Exception) -> Response:
+    log.error("database unavailable", action="request_failed", path=request.url.path, error=str(error))
+    detail = "the jobs database does not answer"
+    return _respond(_problem(503, "database_unavailable", detail, hint="try again"), {"Retry-After": "5"})
+
+
+async def _on_bug(request: Request, error: Exception) -> Response:
+    log.error("bug", action="request_failed", path=request.url.path, exc_info=error)
+    return _respond(_problem(500, "internal", "an error of the service itself; it has been logged"))

@@ -1,0 +1,42 @@
+"""Composes the API. Run it with `uvicorn --factory api.main:create_app`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from api import errors
+from api.body import BodyLimit
+from api.dashboard.views import mount_dashboard
+from api.routes import artifacts, catalogue, events, health, jobs
+from api.services import Services
+from crant_core.jobs.logs import configure
+from crant_core.jobs.settings import Settings
+
+_DESCRIPTION = """
+Batch jobs for connectomics labs on CAVE. Send `Authorization: Bearer TOKEN`. Ids are strings in answers, because JSON
+numbers lose digits above 2^53; requests may use strings or integers. Errors are RFC 9457 problems with a stable `code`.
+"""
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """Build the application; without settings, from the CRANT_* environment."""
+    settings = settings or Settings()  # type: ignore[call-arg] # read from the environment
+    configure(settings)
+    services = Services(settings)
+    app = FastAPI(title="crant-batch", version=services.version, description=_DESCRIPTION, lifespan=_lifespan)
+    app.state.services = services
+    errors.install(app)
+    app.add_middleware(BodyLimit)
+    for routes in (jobs, events, artifacts, catalogue, health):
+        app.include_router(routes.router)
+    mount_dashboard(app)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    yield
+    app.state.services.close()

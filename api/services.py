@@ -1,0 +1,37 @@
+"""What the routes work with: one of each, made when the application is."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from crant_core.datasets import Dataset, by_name, get_dataset
+from crant_core.jobs.artifacts import CloudStore
+from crant_core.jobs.database import Database
+from crant_core.jobs.repository.jobs import JobRepository
+from crant_core.jobs.repository.tokens import TokenRepository
+from crant_core.jobs.settings import Settings
+
+
+class Services:
+    """The repositories, the artifact store and the datasets of one running API."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.version = version("crant-batch")
+        self.database = Database(settings.database_url)
+        self.jobs = JobRepository(self.database)
+        self.tokens = TokenRepository(self.database)
+        self.store = CloudStore(settings.artifacts_url)
+
+    def dataset(self, name: str) -> Dataset:
+        """Find a dataset; raises `UnknownDataset`."""
+        return get_dataset(name, self.settings.datasets)
+
+    def datasets(self) -> list[Dataset]:
+        """List every dataset once."""
+        known = {dataset.name: dataset for dataset in by_name(self.settings.datasets).values()}
+        return list(known.values())
+
+    def close(self) -> None:
+        """Close the database's connections."""
+        self.database.close()

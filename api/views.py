@@ -1,0 +1,31 @@
+"""Turns rows into what goes over HTTP."""
+
+from __future__ import annotations
+
+from api.services import Services
+from crant_core.jobs.tables import JobRow
+from crant_core.jobs.wire import JobCounts, JobProblem, JobView, Link
+
+
+def job_view(services: Services, job: JobRow) -> JobView:
+    """Describe a job for people, with the ways on from it."""
+    fields = {name: getattr(job, name) for name in JobView.model_fields if hasattr(job, name)}
+    return JobView(
+        **fields,
+        params=job.parameters,
+        given=services.jobs.input_count(job),
+        counts=JobCounts(total=job.total, succeeded=job.succeeded, failed=job.failed),
+        errors=services.jobs.error_counts(job.id) if job.failed else {},
+        problem=JobProblem(code=job.error_code, message=job.error_message or "") if job.error_code else None,
+        links=_links(services, job.id),
+    )
+
+
+def _links(services: Services, job_id: str) -> list[Link]:
+    here = f"/v1/jobs/{job_id}"
+    links = [Link(rel="self", href=here), Link(rel="alternate", href=f"/jobs/{job_id}")]
+    links += [Link(rel=name, href=f"{here}/{name}") for name in ("items", "events", "artifacts", "attempts")]
+    if services.settings.flower_url:
+        monitor = f"{services.settings.flower_url}/tasks?search={job_id}"
+        links.append(Link(rel="monitor", href=monitor))
+    return links

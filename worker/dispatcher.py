@@ -1,0 +1,67 @@
+"""Decides what to offer next. One dispatcher leads at a time; the others stand by."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import structlog
+
+from crant_core.jobs.queue import Queue
+from crant_core.jobs.repository.dispatch import DispatchRepository, DueUnit
+
+log = structlog.get_logger()
+
+
+class Dispatcher:
+    """Looks for work that is due and offers it.
+
+    Parameters
+    ----------
+    repository : DispatchRepository
+    queue : Queue
+    holder : str
+        This dispatcher's name among its rivals.
+    guard : context manager, optional
+        Held while the database is used.
+    """
+
+    def __init__(
+        self,
+        repository: DispatchRepository,
+        queue: Queue,
+        holder: str,
+        guard: AbstractContextManager[Any] | None = None,
+    ) -> None:
+        self.repository = repository
+        self.queue = queue
+        self.holder = holder
+        self.guard = guard or nullcontext()
+
+    def turn(self) -> int:
+        """If leading, take back what silent workers hold and offer what is due; return the number of offers."""
+        with self.guard:
+            due = self._look()
+        return self._offer(due)
+
+    def step_down(self) -> None:
+        """Leave the lead to another."""
+        with self.guard:
+            self.repository.step_down(self.holder)
+
+    def _look(self) -> list[DueUnit]:
+        if not self.repository.lead(self.holder):
+            return []
+        if expired := self.repository.expire():
+            log.warning("leases ran out", action="leases_expired", units=expired)
+        return self.repository.due()
+
+    def _offer(self, due: list[DueUnit]) -> int:
+        for position, unit in enumerate(due):
+            try:
+                self.queue.send(unit)
+            except Exception:
+                with self.guard:
+                    self.repository.withdraw(unsent.id for unsent in due[position:])
+                raise
+        return len(due)

@@ -1,0 +1,98 @@
+"""Two loops in the worker's main process: one keeps leases alive, one offers work.
+
+They live in the main process because a child that runs compiled code may hold the interpreter for minutes, so that a
+heartbeat in the child would starve and a healthy unit would be taken away. Every worker runs the dispatch loop, and
+a row in the database makes one of them the leader: as long as any worker lives, work is offered.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from celery import bootsteps
+from celery.worker import state
+from kombu.exceptions import OperationalError as BrokerError
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from crant_core.jobs.settings import Settings
+from worker.dispatcher import Dispatcher
+from worker.queue import CeleryQueue
+from worker.runtime import current_runtime
+
+log = structlog.get_logger()
+
+#: held while a loop talks to the database: the pool must not fork in the middle of that, or the child would
+#: inherit a locked lock that nobody can ever open
+_no_fork = threading.Lock()
+os.register_at_fork(before=_no_fork.acquire, after_in_parent=_no_fork.release, after_in_child=_no_fork.release)
+
+
+class Loop(threading.Thread):
+    """Does its turn again and again until stopped; outages of database and broker are waited out."""
+
+    def __init__(self, name: str, seconds: float, turn: Callable[[], object]) -> None:
+        super().__init__(name=name, daemon=True)
+        self.seconds = seconds
+        self.turn = turn
+        self.stopping = threading.Event()
+
+    def run(self) -> None:
+        """Turn until stopped."""
+        while not self.stopping.wait(self.seconds):
+            try:
+                self.turn()
+            except (OperationalError, PoolTimeout, BrokerError, OSError) as error:
+                log.warning("outage", action="loop_waits", loop=self.name, error=str(error))
+                self.stopping.wait(1.0)
+
+    def stop(self) -> None:
+        """End after the current turn."""
+        self.stopping.set()
+        self.join(timeout=5)
+
+
+class LeaseStep(bootsteps.StartStopStep):
+    """Prolongs the leases of the units this worker's children are doing."""
+
+    requires = ("celery.worker.components:Pool",)
+
+    def start(self, parent: Any) -> None:
+        """Begin with the worker."""
+        settings = parent.app.settings
+        self.loop = Loop("leases", settings.lease_seconds / 3, lambda: _renew_leases(settings))
+        self.loop.start()
+
+    def stop(self, parent: Any) -> None:
+        """End with the worker."""
+        self.loop.stop()
+
+
+def _renew_leases(settings: Settings) -> None:
+    tokens = {request.id for request in (*state.active_requests, *state.reserved_requests)}
+    if tokens:
+        with _no_fork:
+            current_runtime(settings).units.renew(tokens)
+
+
+class DispatchStep(bootsteps.StartStopStep):
+    """Offers due units to the broker, while this worker is the leader."""
+
+    requires = ("celery.worker.components:Pool",)
+
+    def start(self, parent: Any) -> None:
+        """Begin with the worker."""
+        settings, holder = parent.app.settings, f"{parent.hostname}:{os.getpid()}"
+        repository, queue = current_runtime(settings).dispatch, CeleryQueue(parent.app)
+        self.dispatcher = Dispatcher(repository, queue, holder, guard=_no_fork)
+        self.loop = Loop("dispatch", settings.poll_seconds, self.dispatcher.turn)
+        self.loop.start()
+
+    def stop(self, parent: Any) -> None:
+        """End with the worker, and leave the post to another one."""
+        self.loop.stop()
+        self.dispatcher.step_down()

@@ -1,0 +1,35 @@
+"""The queue port on Celery: offers units by task name."""
+
+from __future__ import annotations
+
+import secrets
+
+from celery import Celery
+
+from crant_core.jobs.repository.dispatch import DueUnit
+from crant_core.kinds.registry import get_kind
+
+_GRACE_SECONDS = 60
+
+
+class CeleryQueue:
+    """Sends one message for each unit offered.
+
+    The message's id becomes the token of the attempt. It begins with the job's id, so that Flower finds a job's tasks.
+    """
+
+    def __init__(self, app: Celery) -> None:
+        self.app = app
+
+    def send(self, unit: DueUnit) -> None:
+        """Offer one unit."""
+        limit = get_kind(unit.kind).time_limit
+        self.app.send_task(
+            f"{unit.kind}.{unit.role}",
+            args=[unit.id],
+            task_id=f"{unit.job_id}-{unit.role}-{unit.position}-{secrets.token_hex(4)}",
+            argsrepr=f"job {unit.job_id}, unit {unit.position}",
+            soft_time_limit=limit,
+            time_limit=limit + _GRACE_SECONDS,
+            retry=False,  # the offer is made again anyhow
+        )

@@ -1,0 +1,44 @@
+"""What a worker process works with, made once in each process after any fork."""
+
+from __future__ import annotations
+
+import time
+from functools import lru_cache
+
+from crant_core.jobs.artifacts import CloudStore
+from crant_core.jobs.database import Database
+from crant_core.jobs.repository.dispatch import DispatchRepository
+from crant_core.jobs.repository.jobs import JobRepository
+from crant_core.jobs.repository.units import UnitRepository
+from crant_core.jobs.settings import Settings
+from worker.runner import Runner
+from worker.sources import SourceBook
+
+_ABANDONED_SECONDS = 3600.0  #: no upload takes this long
+
+
+class Runtime:
+    """The repositories, the store and the runner of one process."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.database = Database(settings.database_url)
+        self.units = UnitRepository(
+            self.database, lease_seconds=settings.lease_seconds, max_attempts=settings.max_attempts
+        )
+        self.dispatch = DispatchRepository(self.units, window=settings.window, rehint_seconds=settings.rehint_seconds)
+        self.store = CloudStore(settings.artifacts_url)
+        self.runner = Runner(self.units, JobRepository(self.database), self.store, SourceBook(settings).open)
+
+    def sweep(self) -> int:
+        """Delete drafts of artifacts whose writers died, and count them."""
+        limit = time.time() - _ABANDONED_SECONDS
+        abandoned = [draft for draft in self.store.drafts() if draft.stat().st_mtime < limit]
+        for draft in abandoned:
+            draft.unlink(missing_ok=True)
+        return len(abandoned)
+
+
+@lru_cache(maxsize=1)
+def current_runtime(settings: Settings) -> Runtime:
+    """Return this process's runtime. A forked child must clear this cache first."""
+    return Runtime(settings)
