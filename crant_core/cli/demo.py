@@ -1,0 +1,59 @@
+"""The command `crant demo`: real neurons through the whole house."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from crant_core.cli import show
+from crant_core.client import Crant, Job
+
+if TYPE_CHECKING:
+    from crant_core.stack import RunningStack
+
+
+def demo(
+    data: Annotated[Path, typer.Option(help="Folder for everything the demo makes")] = Path("demo-data"),
+    keep: Annotated[bool | None, typer.Option(help="Leave it running to look around (default: on a terminal)")] = None,
+) -> None:
+    """Start everything, skeletonize five real neurons, show where the results are."""
+    from crant_core.sandbox import demo_dataset, root_ids
+    from crant_core.stack import Stack, StackOptions
+
+    with Stack(StackOptions(data=data, sandbox=True)) as running:
+        service = Crant(running.url, running.token)
+        dataset = demo_dataset(running.sandbox_url or "").name
+        show.out.print(f"\nFive olfactory projection neurons of a fly, dataset [bold]{dataset}[/]:")
+        job = service.submit("skeletonize", dataset=dataset, ids=root_ids(), label="demo: five real neurons")
+        view = show.follow(job)
+        show.job(view)
+        _explain(running, job, _deliver(job, data))
+        if sys.stdout.isatty() if keep is None else keep:
+            show.out.print("Press Ctrl-C to stop.")
+            running.wait()
+    raise typer.Exit(show.exit_code(view))
+
+
+def _deliver(job: Job, data: Path) -> Path:
+    """Fetch the results and the finished job's page, so that both can be looked at when nothing runs any more."""
+    folder = data / "results"
+    job.fetch(folder)
+    report = job.service.http.get(f"/jobs/{job.id}/report").raise_for_status()
+    (folder / "report.html").write_bytes(report.content)
+    return folder
+
+
+def _explain(running: RunningStack, job: Job, folder: Path) -> None:
+    skeletons = sorted(folder.glob("*.swc"))
+    show.table(
+        ("", ""),
+        (
+            ("skeletons", f"{folder}/*.swc ({len(skeletons)} files)"),
+            ("page to look at", f"{folder}/report.html"),
+            ("rows in SQL", f"sqlite3 {running.data}/crant.sqlite 'select key, state, seconds, metrics from items'"),
+            ("live dashboard", f"{running.url}/jobs/{job.id}"),
+        ),
+    )

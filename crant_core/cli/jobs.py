@@ -1,0 +1,159 @@
+"""Commands about jobs. Each is one call of the Python client."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from crant_core.cli import show
+from crant_core.client import Crant
+from crant_core.errors import InvalidInput
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs")]
+JobId = Annotated[str, typer.Argument(help="A job's id", show_default=False)]
+
+
+def submit(
+    kind: Annotated[str, typer.Argument(help="Kind of job; see `crant kinds`", show_default=False)],
+    ids: Annotated[list[str], typer.Argument(help="Root ids, or files with one id per line (first column of a CSV)")],
+    dataset: Annotated[str, typer.Option("--dataset", "-d", help="Dataset; see `crant datasets`", show_default=False)],
+    at: Annotated[str, typer.Option(help='Point in time: "live", "mat", a version, or an ISO 8601 time')] = "live",
+    param: Annotated[list[str], typer.Option("--param", "-p", help="Parameter of the kind, as name=value")] = [],  # noqa: B006 - typer's way
+    label: Annotated[str, typer.Option(help="A name for people")] = "",
+    priority: Annotated[int, typer.Option(min=-10, max=10, help="Higher goes first among your own jobs")] = 0,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Show progress until the job ends")] = False,
+    json_: Json = False,
+) -> None:
+    """Submit a job."""
+    params = dict(_parameter(text) for text in param)
+    job = Crant().submit(kind, dataset=dataset, ids=read_ids(ids), at=at, label=label, priority=priority, **params)
+    view = show.follow(job) if watch else job.view
+    if json_:
+        show.as_json(view)
+    else:
+        show.job(view)
+    raise typer.Exit(show.exit_code(view))
+
+
+def jobs(
+    limit: Annotated[int, typer.Option(min=1, max=200, help="How many")] = 20,
+    state: Annotated[str | None, typer.Option(help="Only those in this state")] = None,
+    json_: Json = False,
+) -> None:
+    """List your jobs, newest first."""
+    views = Crant().jobs(limit=limit, state=state)
+    if json_:
+        show.as_json(views)
+        return
+    columns = ("job", "kind", "dataset", "label", "state", "done", "failed", "submitted")
+    show.table(
+        columns,
+        (
+            (v.id, v.kind, v.dataset, v.label, v.state, f"{v.counts.ended}/{v.counts.total}", v.counts.failed or "",
+             f"{v.created_at:%Y-%m-%d %H:%M}")
+            for v in views
+        ),
+    )  # fmt: skip
+
+
+def status(job_id: JobId, json_: Json = False) -> None:
+    """Say how a job stands."""
+    view = Crant().job(job_id).view
+    if json_:
+        show.as_json(view)
+    else:
+        show.job(view)
+    raise typer.Exit(show.exit_code(view))
+
+
+def watch(job_id: JobId) -> None:
+    """Show a job's progress until it ends."""
+    view = show.follow(Crant().job(job_id))
+    show.job(view)
+    raise typer.Exit(show.exit_code(view))
+
+
+def items(
+    job_id: JobId,
+    state: Annotated[str | None, typer.Option(help="Only pending, succeeded or failed ones")] = None,
+    json_: Json = False,
+) -> None:
+    """List what became of each item of a job."""
+    views = list(Crant().job(job_id).items(state=state))
+    if json_:
+        show.as_json(views)
+        return
+    columns = ("key", "state", "seconds", "error", "message")
+    show.table(
+        columns, ((v.key, v.state, v.seconds and f"{v.seconds:.2f}", v.error_code, v.error_message) for v in views)
+    )
+
+
+def fetch(
+    job_id: JobId,
+    folder: Annotated[Path | None, typer.Option("--output", "-o", help="Folder; JOB_ID if left out")] = None,
+) -> None:
+    """Download a job's files; what is there already and sound is not fetched again."""
+    folder = folder or Path(job_id)
+    count = sum(1 for _ in Crant().job(job_id).fetch_each(folder))
+    show.out.print(f"{count} files in {folder}")
+
+
+def kinds(json_: Json = False) -> None:
+    """List the kinds of jobs and their parameters."""
+    found = Crant().kinds()
+    if json_:
+        show.as_json(found)
+        return
+    for kind in found:
+        show.out.print(f"[bold]{kind.name}[/]  {kind.title}")
+        for name, schema in kind.parameters["properties"].items():
+            default = f" [dim](default {schema['default']})[/]" if "default" in schema else ""
+            show.out.print(f"  {name}: {schema.get('description', '')}{default}")
+
+
+def datasets(json_: Json = False) -> None:
+    """List the datasets jobs can run on."""
+    found = Crant().datasets()
+    if json_:
+        show.as_json(found)
+        return
+    show.table(
+        ("dataset", "also", "server", ""), ((d.name, ", ".join(d.aliases), d.server, d.description) for d in found)
+    )
+
+
+def read_ids(words: list[str]) -> list[str]:
+    """Read ids given on the command line or in files.
+
+    Raises
+    ------
+    InvalidInput
+        A word is neither digits nor a file.
+    """
+    ids: list[str] = []
+    for word in words:
+        ids += [word] if word.lstrip("-").isdigit() else _read_file(Path(word))
+    return ids
+
+
+def _read_file(path: Path) -> list[str]:
+    if not path.is_file():
+        raise InvalidInput(f"{str(path)!r} is neither an id nor a file", value=str(path), hint="give digits or a file")
+    lines = [line.split(",")[0].strip().strip('"') for line in path.read_text(encoding="utf-8-sig").splitlines()]
+    filled = [line for line in lines if line]
+    return filled[1:] if filled and not filled[0].lstrip("-").isdigit() else filled  # a first line of words is a header
+
+
+def _parameter(text: str) -> tuple[str, Any]:
+    """Read name=value; the value is JSON where it can be, else text."""
+    name, separator, value = text.partition("=")
+    if not separator:
+        raise InvalidInput(f"{text!r} is not name=value", value=text, hint="for example: --param heal=false")
+    try:
+        return name, json.loads(value)
+    except json.JSONDecodeError:
+        return name, value

@@ -1,0 +1,95 @@
+"""How the command line shows things: tables and bars for people, JSON for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from pydantic import BaseModel
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from crant_core.client import Job, ServiceUnreachable
+from crant_core.errors import CrantError, InvalidInput
+from crant_core.jobs.model import JobState
+from crant_core.jobs.wire import EventView, JobView
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+ERROR, BAD_INPUT, PARTIAL, FAILED, UNREACHABLE = 1, 2, 3, 4, 5
+_ENDED_WITH = {JobState.PARTIAL: PARTIAL, JobState.FAILED: FAILED}
+_BAD_INPUT_CODES = ("invalid_", "unknown_", "too_many_")
+_COLOURS = {JobState.SUCCEEDED: "green", JobState.PARTIAL: "yellow", JobState.FAILED: "red"}
+
+
+def complain(error: CrantError) -> int:
+    """Say what was wrong and what to do, and return the exit code."""
+    err.print(f"[bold red]error[/] [{error.code}]: ", end="", markup=True)
+    err.print(error.message, markup=False)
+    if error.hint:
+        err.print(f"  {error.hint}", markup=False)
+    if isinstance(error, ServiceUnreachable):
+        return UNREACHABLE
+    is_bad_input = isinstance(error, InvalidInput) or error.code.startswith(_BAD_INPUT_CODES)
+    return BAD_INPUT if is_bad_input else ERROR
+
+
+def exit_code(view: JobView) -> int:
+    """Return what a script should see of a job."""
+    return _ENDED_WITH.get(view.state, 0)
+
+
+def as_json(value: BaseModel | Sequence[BaseModel]) -> None:
+    """Print for programs."""
+    models = value if isinstance(value, Sequence) else [value]
+    dumped = [model.model_dump(mode="json") for model in models]
+    out.print_json(json.dumps(dumped if isinstance(value, Sequence) else dumped[0]))
+
+
+def table(columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
+    """Print for people."""
+    grid = Table(box=None, pad_edge=False, header_style="dim")
+    for column in columns:
+        grid.add_column(column, no_wrap=column in ("job", "key"))
+    for row in rows:
+        grid.add_row(*("" if cell is None else str(cell) for cell in row))
+    out.print(grid)
+
+
+def job(view: JobView) -> None:
+    """Print how a job stands."""
+    colour = _COLOURS.get(view.state, "cyan")
+    out.print(f"[bold]{view.id}[/]  {view.kind} on {view.dataset}  [{colour}]{view.state}[/]")
+    counts = view.counts
+    out.print(f"  {counts.succeeded} succeeded, {counts.failed} failed, of {counts.total}")
+    if view.timestamp:
+        version = f" (materialization {view.version})" if view.version else ""
+        out.print(f"  as of {view.timestamp.isoformat()}{version}")
+    for code, count in view.errors.items():
+        out.print(f"  [red]{count} ×[/] {code}")
+    if view.problem:
+        out.print(f"  [red]{view.problem.code}[/]: {view.problem.message}")
+
+
+def follow(watched: Job, heard: Callable[[EventView], None] = lambda _: None) -> JobView:
+    """Show one live bar until the job ends."""
+    columns = (
+        TextColumn("[bold]{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[failures]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=out) as progress:
+        bar = progress.add_task(watched.view.state, total=None, failures="")
+        for event in watched.events():
+            heard(event)
+            total, failed = event.data["total"] or None, event.data["failed"]
+            done = event.data["succeeded"] + failed
+            failures = f"[red]{failed} failed[/]" if failed else ""
+            progress.update(bar, description=event.data["state"], total=total, completed=done, failures=failures)
+    return watched.refresh()

@@ -1,0 +1,109 @@
+"""What tests of the job engine share: an engine on a database, and a science that does what a test says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+
+from crant_core.errors import CrantError
+from crant_core.jobs.database import Database
+from crant_core.jobs.model import Role
+from crant_core.jobs.repository.dispatch import DispatchRepository
+from crant_core.jobs.repository.jobs import JobRepository, NewJob, Viewer
+from crant_core.jobs.repository.units import ClaimedUnit, NewItem, StoredFile, UnitRepository
+from crant_core.jobs.tables import JobRow, UnitRow
+from crant_core.times import TimeBase
+
+ALICE = Viewer(owner="alice")
+NOON = TimeBase(asked="live", timestamp=datetime(2026, 11, 1, 12, tzinfo=UTC))
+ROOT = 576460754037774676
+
+
+class ClockedDatabase(Database):
+    """A database whose time stands still until a test moves it."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.moment = datetime(2026, 11, 1, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        return self.moment
+
+    def pass_time(self, seconds: float) -> None:
+        self.moment += timedelta(seconds=seconds)
+
+
+@dataclass
+class Engine:
+    """The repositories on one database, and short words for what tests do with them."""
+
+    database: Database
+    lease_seconds: float = 60
+    max_attempts: int = 3
+    window: int = 8
+    tokens: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        self.jobs = JobRepository(self.database)
+        self.units = UnitRepository(self.database, lease_seconds=self.lease_seconds, max_attempts=self.max_attempts)
+        self.dispatch = DispatchRepository(self.units, window=self.window, rehint_seconds=30)
+
+    def submit(self, ids: Iterable[int] = (ROOT,), owner: str = "alice", **fields: Any) -> JobRow:
+        """Submit a job as the API would."""
+        usual = {"kind": "skeletonize", "code_version": 1, "dataset": "demo", "parameters": {}, "at": "live"}
+        new = NewJob(**usual | {"owner": owner, "ids": list(ids), "body_hash": "0" * 64} | fields)
+        return self.jobs.submit(new)[0]
+
+    def see(self, job: JobRow) -> JobRow:
+        """Look at a job as it is now."""
+        return self.jobs.get(job.id, Viewer(owner="", sees_all=True))
+
+    def claim_next(self) -> ClaimedUnit | None:
+        """Claim the next unit that would be offered."""
+        self.dispatch.lead("test")
+        due = self.dispatch.due()
+        self.dispatch.withdraw(unit.id for unit in due)
+        self.tokens += 1
+        return self.units.claim(due[0].id, f"token-{self.tokens}", "worker") if due else None
+
+    def claimed(self) -> ClaimedUnit:
+        """Claim the next unit; there must be one."""
+        unit = self.claim_next()
+        assert unit is not None
+        return unit
+
+    def planned(self, keys: Iterable[str], items_per_unit: int = 1, **fields: Any) -> JobRow:
+        """Submit a job and plan it with these items."""
+        job = self.submit(**fields)
+        items = [NewItem(key=key, metrics={}) for key in keys]
+        self.units.complete_plan(self._claim_plan(job), NOON, items, items_per_unit)
+        return self.see(job)
+
+    def _claim_plan(self, job: JobRow) -> ClaimedUnit:
+        """Claim this job's plan, whatever would be offered first."""
+        plan = select(UnitRow.id).where(UnitRow.job_id == job.id, UnitRow.role == Role.PLAN)
+        with self.database.reading() as session:
+            unit_id = session.scalars(plan).one()
+        unit = self.units.claim(unit_id, f"plan-{job.id}", "worker")
+        assert unit is not None
+        return unit
+
+    def run_unit(self, fail: Callable[[str], CrantError | None] = lambda _: None) -> ClaimedUnit:
+        """Do the next run unit: each item succeeds with one file, unless `fail` says otherwise."""
+        unit = self.claimed()
+        for item in unit.items:
+            if error := fail(item.key):
+                self.units.fail_item(unit, item, error, "trace", 0.1)
+            else:
+                self.units.succeed_item(unit, item, {"n_nodes": 3}, [a_file(f"{item.key}.swc")], 0.1)
+        self.units.complete_run(unit)
+        return unit
+
+
+def a_file(name: str) -> StoredFile:
+    """A stored file as the runner would describe it."""
+    return StoredFile(name=name, media_type="text/plain", size=3, sha256="a" * 64, meta={"units": "nm"})
