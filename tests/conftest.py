@@ -7,7 +7,7 @@ import tempfile
 
 import pytest
 
-pytest_plugins = ["tests.fixtures.database"]
+pytest_plugins = ["tests.fixtures.database", "tests.fixtures.sandbox", "tests.fixtures.service"]
 
 # Libraries read these when they are imported, so a fixture would come too late.
 for name in [name for name in os.environ if name.startswith(("CRANT_", "CELERY_", "FLOWER_", "CLOUD_VOLUME"))]:

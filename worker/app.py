@@ -10,7 +10,7 @@ from typing import Any
 
 from celery import Celery, Task
 from celery.exceptions import TimeLimitExceeded
-from celery.signals import task_failure, worker_process_init
+from celery.signals import task_failure
 
 from crant_core.errors import CrantError, Internal, TimeLimit, WorkerLost
 from crant_core.jobs.logs import configure
@@ -35,7 +35,6 @@ def create_celery(settings: Settings) -> Celery:
     app.task(name="service.sweep")(_sweep)
     app.steps["worker"].update({LeaseStep, DispatchStep})
     task_failure.connect(_give_back, weak=False)
-    worker_process_init.connect(_start_afresh, weak=False)
     return app
 
 
@@ -76,11 +75,6 @@ def _sweep() -> int:
 
 def _runtime(task: Task) -> Runtime:
     return current_runtime(task.app.settings)
-
-
-def _start_afresh(**_: Any) -> None:
-    """Let a forked child make connections of its own."""
-    current_runtime.cache_clear()
 
 
 def _give_back(sender: Task, task_id: str, exception: BaseException, **_: Any) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import time
-from functools import lru_cache
 
 from crant_core.jobs.artifacts import CloudStore
 from crant_core.jobs.database import Database
@@ -38,7 +38,16 @@ class Runtime:
         return len(abandoned)
 
 
-@lru_cache(maxsize=1)
+_of_process: dict[int, Runtime] = {}
+
+
 def current_runtime(settings: Settings) -> Runtime:
-    """Return this process's runtime. A forked child must clear this cache first."""
-    return Runtime(settings)
+    """Return this process's runtime.
+
+    A forked child makes its own and never touches its parent's, whose connections it inherited: using or closing
+    those would disturb the parent.
+    """
+    process = os.getpid()
+    if process not in _of_process:
+        _of_process[process] = Runtime(settings)
+    return _of_process[process]

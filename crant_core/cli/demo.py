@@ -20,14 +20,15 @@ def demo(
     keep: Annotated[bool | None, typer.Option(help="Leave it running to look around (default: on a terminal)")] = None,
 ) -> None:
     """Start everything, skeletonize five real neurons, show where the results are."""
-    from crant_core.sandbox import demo_dataset, root_ids
+    from crant_core.sandbox import demo_dataset
+    from crant_core.sandbox.world import ROOT_IDS
     from crant_core.stack import Stack, StackOptions
 
     with Stack(StackOptions(data=data, sandbox=True)) as running:
         service = Crant(running.url, running.token)
         dataset = demo_dataset(running.sandbox_url or "").name
         show.out.print(f"\nFive olfactory projection neurons of a fly, dataset [bold]{dataset}[/]:")
-        job = service.submit("skeletonize", dataset=dataset, ids=root_ids(), label="demo: five real neurons")
+        job = service.submit("skeletonize", dataset=dataset, ids=ROOT_IDS, label="demo: five real neurons")
         view = show.follow(job)
         show.job(view)
         _explain(running, job, _deliver(job, data))

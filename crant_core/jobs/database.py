@@ -45,10 +45,6 @@ class Database:
         """Return the time by which leases are counted."""
         return datetime.now(UTC)
 
-    def forget(self) -> None:
-        """Drop connections inherited over a fork without closing the parent's."""
-        self.engine.dispose(close=False)
-
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -29,5 +30,5 @@ class MemoryQueue:
     def deliver(self, execute: Callable[[int, str], object]) -> None:
         """Run everything offered so far, each under a token of its own."""
         offered, self.offered = self.offered, []
-        for position, unit in enumerate(offered):
-            execute(unit.id, f"memory-{unit.job_id}-{unit.id}-{position}")
+        for unit in offered:
+            execute(unit.id, f"{unit.job_id}-{unit.id}-{secrets.token_hex(4)}")

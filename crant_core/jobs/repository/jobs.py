@@ -141,6 +141,13 @@ class JobRepository:
         with self.database.reading() as session:
             return list(session.scalars(query.order_by(ArtifactRow.id).limit(limit)))
 
+    def artifacts_of(self, job_id: str, item_ids: Sequence[int]) -> list[ArtifactRow]:
+        """List the files of the job as a whole, then those of these items."""
+        of_job = ArtifactRow.item_id.is_(None)
+        query = select(ArtifactRow).where(ArtifactRow.job_id == job_id, of_job | ArtifactRow.item_id.in_(item_ids))
+        with self.database.reading() as session:
+            return list(session.scalars(query.order_by(of_job.desc(), ArtifactRow.id)))
+
     def artifact(self, job_id: str, name: str) -> ArtifactRow:
         """Return one file's row.
 
@@ -160,6 +167,12 @@ class JobRepository:
         query = select(EventRow).where(EventRow.job_id == job_id, EventRow.id > after)
         with self.database.reading() as session:
             return list(session.scalars(query.order_by(EventRow.id).limit(limit)))
+
+    def latest_events(self, job_id: str, *, limit: int = 100) -> list[EventRow]:
+        """List what happened to a job last, newest first."""
+        query = select(EventRow).where(EventRow.job_id == job_id)
+        with self.database.reading() as session:
+            return list(session.scalars(query.order_by(EventRow.id.desc()).limit(limit)))
 
     def attempts(self, job_id: str, limit: int = 200) -> list[AttemptRow]:
         """List the latest tries at a job's units."""

@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+import io
+from datetime import UTC, datetime
+
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from crant_core.errors import MeshNotFound, NotARoot, SkeletonError
+from crant_core.kinds.base import Context, DoneItem, File, ItemResult
+from crant_core.kinds.registry import get_kind, load_runner
+from crant_core.kinds.skeletonize import run, summary
+from crant_core.mesh import Mesh
+from crant_core.skeleton.swc import read_swc
+from crant_core.sources.testing import MemorySource
+from crant_core.times import TimeBase
+from tests.fixtures.shapes import fork, tube
+
+FORK, TUBE, OLD, ABSENT, SUPERVOXEL = (8 << 56 | 1, 8 << 56 | 2, 8 << 56 | 3, 8 << 56 | 4, 1 << 56 | 5)
+BORN, AT = datetime(2025, 1, 1, tzinfo=UTC), datetime(2026, 1, 15, 8, 10, 0, 654321, tzinfo=UTC)
+
+
+@pytest.fixture
+def source() -> MemorySource:
+    return MemorySource(
+        meshes={FORK: fork(100, 3000), TUBE: tube(100, 4000), OLD: tube(50, 1000)},
+        created=dict.fromkeys((FORK, TUBE, OLD), BORN),
+        superseded={OLD: datetime(2025, 6, 1, tzinfo=UTC)},
+    )
+
+
+def context(source: MemorySource, files: dict[str, bytes] | None = None, **parameters: object) -> Context:
+    return Context(source=source, time=TimeBase("mat_2", AT, 2), parameters=parameters, read=(files or {}).__getitem__)
+
+
+def done(context_: Context, *root_ids: int) -> tuple[list[DoneItem], dict[str, bytes]]:
+    results = {str(root_id): run.run(context_, str(root_id)) for root_id in root_ids}
+    items = [
+        DoneItem(
+            key=key, metrics={"is_latest": True, **result.metrics}, files=tuple(file.name for file in result.files)
+        )
+        for key, result in results.items()
+    ]
+    return items, {file.name: file.data for result in results.values() for file in result.files}
+
+
+def header_of(file: File) -> dict[str, str]:
+    lines = [line[2:] for line in file.data.decode().splitlines() if line.startswith("# ")]
+    return dict(line.split(": ", 1) for line in lines)
+
+
+class TestPlan:
+    def test_ids_count_once_in_their_order(self, source):
+        planned = run.plan(context(source), [TUBE, FORK, TUBE, ABSENT, FORK])
+        assert [item.key for item in planned] == [str(TUBE), str(FORK), str(ABSENT)]
+
+    def test_each_root_says_whether_it_is_latest_after_one_request(self, source):
+        planned = run.plan(context(source), [FORK, OLD, ABSENT])
+        assert [item.metrics["is_latest"] for item in planned] == [True, False, False]
+        assert source.calls.count("is_latest") == 1
+
+    def test_an_id_of_another_layer_fails_at_once_and_is_not_asked_about(self, source):
+        good, bad = run.plan(context(source), [FORK, SUPERVOXEL])
+        assert good.error is None
+        assert isinstance(bad.error, NotARoot)
+        assert "layer 1" in str(bad.error)
+        assert bad.metrics == {}
+
+    def test_nothing_but_wrong_layers_is_planned_too(self, source):
+        (item,) = run.plan(context(source), [SUPERVOXEL])
+        assert item.error is not None
+
+    def test_it_fetches_no_mesh(self, source):
+        run.plan(context(source), [FORK])
+        assert "mesh" not in source.calls
+
+
+class TestRun:
+    def test_metrics_and_file_agree(self, source):
+        result = run.run(context(source), str(FORK))
+        (file,) = result.files
+        skeleton = read_swc(file.data)
+        assert (file.name, file.media_type) == (f"{FORK}.swc", "text/plain; charset=utf-8")
+        assert result.metrics["n_nodes"] == skeleton.n_nodes
+        assert (result.metrics["n_ends"], result.metrics["n_branches"], result.metrics["n_roots"]) == (3, 1, 1)
+        assert result.metrics["cable_length_um"] == pytest.approx(9, rel=0.05)
+        assert result.metrics["n_faces"] == len(source.meshes[FORK].faces)
+        assert result.metrics["n_vertices"] == len(source.meshes[FORK].vertices)
+
+    def test_the_header_says_what_the_file_is(self, source):
+        (file,) = run.run(context(source, step_size=2, heal=False), str(FORK)).files
+        header = header_of(file)
+        expected = {
+            "format": "swc",
+            "format_version": "1",
+            "dataset": "memory",
+            "root_id": str(FORK),
+            "timestamp": "2026-01-15T08:10:00.654321+00:00",
+            "materialization_version": "2",
+            "units": "nm",
+            "method": "wavefront",
+            "waves": "1",
+            "step_size": "2",
+            "heal": "False",
+        }
+        assert expected.items() <= header.items()
+        assert header["code"].startswith("skeletonize 1, crant-batch ")
+        assert "origin" in header["frame"]
+        assert {str(name): str(value) for name, value in file.meta.items()}.items() <= header.items()
+
+    def test_live_results_say_that_there_is_no_version(self, source):
+        live = Context(source=source, time=TimeBase("live", AT), parameters={}, read={}.__getitem__)
+        (file,) = run.run(live, str(TUBE)).files
+        assert header_of(file)["materialization_version"] == "none"
+
+    def test_running_twice_gives_the_same_bytes(self, source):
+        first, second = (run.run(context(source), str(FORK)) for _ in range(2))
+        assert first == second
+        assert isinstance(first, ItemResult)
+
+    def test_parameters_reach_the_engine(self, source):
+        fine, coarse = (run.run(context(source, step_size=step), str(TUBE)) for step in (1, 4))
+        assert coarse.metrics["n_nodes"] < fine.metrics["n_nodes"] / 2
+
+    def test_a_root_without_mesh_fails(self, source):
+        with pytest.raises(MeshNotFound):
+            run.run(context(source), str(ABSENT))
+
+    def test_a_mesh_without_surface_fails(self, source):
+        import numpy as np
+
+        source.meshes = {FORK: Mesh(np.empty((0, 3)), np.empty((0, 3), dtype=np.int64))}
+        with pytest.raises(SkeletonError):
+            run.run(context(source), str(FORK))
+
+
+class TestFinish:
+    def test_the_table_has_a_typed_row_per_neuron_and_says_its_units(self, source):
+        items, files = done(context(source), TUBE, FORK)
+        table = pq.read_table(io.BytesIO(run.finish(context(source, files), items)[0].data))
+        assert table.schema.field("root_id").type == "int64"
+        assert table.schema.field("is_latest").type == "bool"
+        assert table.schema.field("cable_length_um").type == "double"
+        assert table["root_id"].to_pylist() == [TUBE, FORK]
+        assert table["n_ends"].to_pylist() == [2, 3]
+        assert table.schema.metadata[b"dataset"] == b"memory"
+        assert table.schema.metadata[b"timestamp"] == b"2026-01-15T08:10:00.654321+00:00"
+        assert "µm" in table.schema.metadata[b"units"].decode()
+
+    def test_a_metric_nobody_measured_is_null_not_zero(self, source):
+        items, files = done(context(source), TUBE)
+        bare = [DoneItem(key=items[0].key, metrics={}, files=items[0].files)]
+        table = pq.read_table(io.BytesIO(run.finish(context(source, files), bare)[0].data))
+        assert table["n_nodes"].to_pylist() == [None]
+
+    def test_the_picture_shows_the_neurons(self, source):
+        items, files = done(context(source), TUBE, FORK)
+        picture = run.finish(context(source, files), items)[1]
+        assert (picture.name, picture.media_type) == ("skeletons.png", "image/png")
+        assert (picture.meta["n_drawn"], picture.meta["n_neurons"]) == (2, 2)
+        with Image.open(io.BytesIO(picture.data)) as image:
+            assert max(image.size) == 1200
+
+    def test_nothing_to_draw_means_no_picture_but_a_table(self, source):
+        (table,) = run.finish(context(source), [])
+        assert table.name == "neurons.parquet"
+        assert pq.read_table(io.BytesIO(table.data)).num_rows == 0
+
+    def test_only_the_first_are_read_and_drawn_and_the_file_says_so(self, source, monkeypatch):
+        monkeypatch.setattr(summary, "DRAWN_AT_MOST", 1)
+        items, files = done(context(source), TUBE, FORK)
+        del files[f"{FORK}.swc"]
+        table, picture = run.finish(context(source, files), items)
+        assert (picture.meta["n_drawn"], picture.meta["n_neurons"]) == (1, 2)
+        assert pq.read_table(io.BytesIO(table.data)).num_rows == 2
+        assert summary._caption(context(source), 1, 2).endswith("the first 1 of 2 neurons")
+
+    def test_finishing_twice_gives_the_same_files(self, source):
+        items, files = done(context(source), TUBE)
+        assert run.finish(context(source, files), items) == run.finish(context(source, files), items)
+
+
+def test_the_registry_finds_all_three_functions():
+    runner = load_runner(get_kind("skeletonize"))
+    assert (runner.plan, runner.run, runner.finish) == (run.plan, run.run, run.finish)

@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from crant_core.errors import MeshNotFound, SourceUnavailable, VersionNotFound
+from crant_core.jobs.artifacts import CloudStore
+from crant_core.jobs.database import Database
+from crant_core.jobs.model import JobState
+from crant_core.jobs.queue import MemoryQueue
+from crant_core.jobs.tables import JobRow
+from crant_core.kinds.base import Context, DoneItem, File, ItemResult, PlannedItem
+from crant_core.sources.testing import MemorySource
+from tests.engine import Engine
+from worker import runner as runner_module
+from worker.dispatcher import Dispatcher
+from worker.runner import Runner
+
+
+class House:
+    """Engine, store, source and runner in one process; the science is given by the test."""
+
+    def __init__(self, database: Database, folder: Path) -> None:
+        self.engine = Engine(database)
+        self.store = CloudStore(f"file://{folder}/artifacts")
+        self.source = MemorySource(versions={7: datetime(2026, 1, 1, tzinfo=UTC)})
+        self.runner = Runner(self.engine.units, self.engine.jobs, self.store, lambda name: self.source)
+        self.queue = MemoryQueue()
+        self.dispatcher = Dispatcher(self.engine.dispatch, self.queue, "test")
+
+    def work(self, rounds: int = 10) -> None:
+        """Offer and do until nothing is due."""
+        for _ in range(rounds):
+            self.dispatcher.turn()
+            self.queue.deliver(lambda unit, token: self.runner.execute(unit, token, "test"))
+
+    def finish(self, **fields: object) -> JobRow:
+        """Submit a job, work until nothing is due, and look at it."""
+        job = self.engine.submit(**fields)
+        self.work()
+        return self.engine.see(job)
+
+
+@pytest.fixture
+def house(sqlite: Database, tmp_path: Path) -> House:
+    return House(sqlite, tmp_path)
+
+
+@pytest.fixture
+def science(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """A science that succeeds at everything, to be changed by the test."""
+
+    def run(context: Context, key: str) -> ItemResult:
+        return ItemResult(metrics={"length": len(key)}, files=(File(name=f"{key}.txt", media_type="t/t", data=b"x"),))
+
+    def finish(context: Context, items: list[DoneItem]) -> list[File]:
+        text = b"".join(context.read(name) for item in items for name in item.files)
+        return [File(name="all.txt", media_type="t/t", data=text)]
+
+    module = SimpleNamespace(
+        plan=lambda context, ids: [PlannedItem(key=str(number)) for number in ids], run=run, finish=finish
+    )
+    monkeypatch.setattr(runner_module, "load_runner", lambda kind: module)
+    return module
+
+
+def test_a_job_is_planned_run_and_finished(house: House, science: SimpleNamespace) -> None:
+    job = house.finish(ids=[11, 22], at="mat_7")
+    assert (job.state, job.succeeded, job.version) == (JobState.SUCCEEDED, 2, 7)
+    files = {artifact.name: house.store.get(artifact.sha256) for artifact in house.engine.jobs.artifacts(job.id)}
+    assert files["all.txt"] == b"xx"
+    assert set(files) == {"11.txt", "22.txt", "all.txt", "manifest.json"}
+
+
+def test_the_whole_job_looks_at_one_point_in_time(house: House, science: SimpleNamespace) -> None:
+    seen = []
+    plan, run = science.plan, science.run
+    science.plan = lambda context, ids: (seen.append(context.time), plan(context, ids))[1]
+    science.run = lambda context, key: (seen.append(context.time), run(context, key))[1]
+    job = house.finish(ids=[1, 2, 3], at="live")
+    assert len(seen) == 4
+    assert {moment.timestamp for moment in seen} == {job.timestamp}
+    assert house.source.calls.count("resolve_time") == 1
+
+
+def test_the_manifest_says_what_there_is_and_what_failed(house: House, science: SimpleNamespace) -> None:
+    run = science.run
+    science.run = lambda context, key: run(context, key) if key == "1" else _raise(MeshNotFound(f"no mesh {key}"))
+    job = house.finish(ids=[1, 2], at="mat_7")
+    manifest = json.loads(house.store.get(house.engine.jobs.artifact(job.id, "manifest.json").sha256))
+    assert job.state == JobState.PARTIAL
+    assert manifest["failed"] == [{"key": "2", "code": "mesh_not_found", "message": "no mesh 2"}]
+    assert manifest["time"] == {"asked": "mat_7", "timestamp": "2026-01-01T00:00:00+00:00", "materialization": 7}
+    for file in manifest["files"]:
+        assert len(house.store.get(file["sha256"])) == file["size"]
+    assert [file["name"] for file in manifest["files"]] == ["1.txt", "all.txt"]
+
+
+def test_a_bug_in_one_item_is_stored_and_the_others_go_on(house: House, science: SimpleNamespace) -> None:
+    run = science.run
+    science.run = lambda context, key: run(context, key) if key != "2" else 1 / 0
+    job = house.finish(ids=[1, 2, 3])
+    assert (job.state, job.succeeded) == (JobState.PARTIAL, 2)
+    [item] = [item for item in house.engine.jobs.items(job.id) if item.key == "2"]
+    assert (item.error_code, item.error_message) == ("internal", "ZeroDivisionError: division by zero")
+    assert "ZeroDivisionError" in (item.traceback or "")
+
+
+def test_an_error_that_may_pass_is_tried_again(
+    house: House, science: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = iter([SourceUnavailable("503"), None])
+    run = science.run
+
+    def flaky(context: Context, key: str) -> ItemResult:
+        if error := next(answers):
+            raise error
+        return run(context, key)
+
+    science.run = flaky
+    job = house.engine.submit(ids=[1])
+    house.work(3)
+    assert house.engine.see(job).state == JobState.RUNNING
+    monkeypatch.setattr(house.engine.database, "now", lambda: datetime(2100, 1, 1, tzinfo=UTC))
+    house.work()
+    assert house.engine.see(job).state == JobState.SUCCEEDED
+    assert [attempt.outcome for attempt in house.engine.jobs.attempts(job.id)][::-1][1] == "source_unavailable"
+
+
+def test_a_version_that_does_not_exist_fails_the_job(house: House, science: SimpleNamespace) -> None:
+    job = house.finish(ids=[1], at="mat_8")
+    assert (job.state, job.error_code) == (JobState.FAILED, VersionNotFound.code)
+
+
+def test_a_bug_in_the_plan_fails_the_job_and_is_not_hidden(house: House, science: SimpleNamespace) -> None:
+    science.plan = lambda context, ids: 1 / 0
+    job = house.engine.submit(ids=[1])
+    with pytest.raises(ZeroDivisionError):
+        house.work()
+    assert house.engine.see(job).error_code == "internal"
+
+
+def test_a_hint_for_something_done_is_stale(house: House, science: SimpleNamespace) -> None:
+    house.engine.submit(ids=[1])
+    [due] = house.engine.dispatch.due()
+    assert house.runner.execute(due.id, "a", "test") == "done"
+    assert house.runner.execute(due.id, "b", "test") == "stale"
+
+
+def test_offers_the_broker_did_not_take_are_made_again_at_once(house: House) -> None:
+    class Broken(MemoryQueue):
+        def send(self, unit: object) -> None:
+            raise OSError("broker is gone")
+
+    job = house.engine.submit(ids=[1])
+    broken = Dispatcher(house.engine.dispatch, Broken(), "test")
+    with pytest.raises(OSError, match="gone"):
+        broken.turn()
+    assert house.dispatcher.repository.due()[0].job_id == job.id
+
+
+def _raise(error: Exception) -> None:
+    raise error
