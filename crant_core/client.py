@@ -2,7 +2,7 @@
 
     from crant_core.client import Crant
 
-    job = Crant().submit("skeletonize", dataset="demo", ids=[576460754037774676])
+    job = Crant().submit("skeletonize", dataset="demo", ids=[576460754037774276])
     job.wait()
     job.fetch("results/")
 

@@ -83,6 +83,6 @@ RootId = Annotated[
     int,
     BeforeValidator(parse_id),
     PlainSerializer(str, return_type=str, when_used="json"),
-    WithJsonSchema({"type": ["string", "integer"], "pattern": "^[0-9]{1,19}$", "examples": ["576460754037774676"]}),
+    WithJsonSchema({"type": ["string", "integer"], "pattern": "^[0-9]{1,19}$", "examples": ["576460754037774276"]}),
 ]
 """A root id in pydantic models: read exactly from strings or integers, written as a string."""

@@ -20,7 +20,7 @@ from crant_core.times import TimeBase
 
 ALICE = Viewer(owner="alice")
 NOON = TimeBase(asked="live", timestamp=datetime(2026, 11, 1, 12, tzinfo=UTC))
-ROOT = 576460754037774676
+ROOT = 576460754037774276
 
 
 class ClockedDatabase(Database):

@@ -1,7 +1,7 @@
 """Composes the Celery application. It carries hints and nothing else: no results, no chords, no retries, no delays.
 
 A message names one unit and is acknowledged as soon as it arrives. Whether the unit is done, by whom, and how often it
-was tried stands in the database, so losing or doubling messages changes nothing (docs/decisions/0003).
+was tried stands in the database, so losing or doubling messages changes nothing (docs/decisions/0002).
 """
 
 from __future__ import annotations

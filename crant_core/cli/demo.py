@@ -54,7 +54,7 @@ def _explain(running: RunningStack, job: Job, folder: Path) -> None:
         (
             ("skeletons", f"{folder}/*.swc ({len(skeletons)} files)"),
             ("page to look at", f"{folder}/report.html"),
-            ("rows in SQL", f"sqlite3 {running.data}/crant.sqlite 'select key, state, seconds, metrics from items'"),
+            ("rows in SQL", f"{running.data}/crant.sqlite, tables jobs, items, artifacts, events"),
             ("live dashboard", f"{running.url}/jobs/{job.id}"),
         ),
     )

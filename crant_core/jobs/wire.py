@@ -23,7 +23,7 @@ class JobRequest(BaseModel):
         extra="forbid",
         json_schema_extra={
             "examples": [
-                {"kind": "skeletonize", "dataset": "demo", "params": {"ids": ["576460754037774676"]}, "at": "mat"}
+                {"kind": "skeletonize", "dataset": "demo", "params": {"ids": ["576460754037774276"]}, "at": "mat"}
             ]
         },
     )

@@ -44,7 +44,8 @@ class Caller:
     def submit(self, *ids: object, **body: Any) -> httpx.Response:
         headers = body.pop("headers", {})
         params = {"ids": list(ids)} | body.pop("params", {})
-        return self("POST", "/v1/jobs", headers=headers, json={"kind": "skeletonize", "dataset": "demo", "params": params} | body)
+        request = {"kind": "skeletonize", "dataset": "demo", "params": params} | body
+        return self("POST", "/v1/jobs", headers=headers, json=request)
 
 
 @pytest.fixture

@@ -8,9 +8,7 @@ import pytest
 from crant_core import errors
 from crant_core.errors import CrantError, MeshNotFound
 
-ALL = [
-    value for _, value in inspect.getmembers(errors, inspect.isclass) if issubclass(value, CrantError)
-]
+ALL = [value for _, value in inspect.getmembers(errors, inspect.isclass) if issubclass(value, CrantError)]
 
 
 def test_codes_are_unique() -> None:

@@ -41,5 +41,5 @@ def test_packed_ids_come_back(ids: list[int]) -> None:
 
 
 def test_the_layer_stands_in_the_top_byte() -> None:
-    assert layer_of(576460754037774676) == 8
+    assert layer_of(576460754037774276) == 8
     assert layer_of(77) == 0
