@@ -80,15 +80,19 @@ class Engine:
         """Submit a job and plan it with these items."""
         job = self.submit(**fields)
         items = [NewItem(key=key, metrics={}) for key in keys]
-        self.units.complete_plan(self._claim_plan(job), NOON, items, items_per_unit)
+        self.units.complete_plan(self._claim(job, Role.PLAN), NOON, items, items_per_unit)
         return self.see(job)
 
-    def _claim_plan(self, job: JobRow) -> ClaimedUnit:
-        """Claim this job's plan, whatever would be offered first."""
-        plan = select(UnitRow.id).where(UnitRow.job_id == job.id, UnitRow.role == Role.PLAN)
+    def claim_run(self, job: JobRow) -> ClaimedUnit:
+        """Claim this job's first run unit, whatever would be offered first."""
+        return self._claim(job, Role.RUN)
+
+    def _claim(self, job: JobRow, role: Role) -> ClaimedUnit:
+        wanted = select(UnitRow.id).where(UnitRow.job_id == job.id, UnitRow.role == role).order_by(UnitRow.id)
         with self.database.reading() as session:
-            unit_id = session.scalars(plan).one()
-        unit = self.units.claim(unit_id, f"plan-{job.id}", "worker")
+            unit_id = session.scalars(wanted).first()
+        assert unit_id is not None
+        unit = self.units.claim(unit_id, f"{role}-{job.id}", "worker")
         assert unit is not None
         return unit
 

@@ -48,17 +48,18 @@ def test_ids_written_as_json_numbers_are_read_exactly(alice: Caller, engine: Eng
     assert engine.units.input_ids(job) == [number]
 
 
-@pytest.mark.parametrize("bad", [0, -5, 2**63, 5.764e17, "1.5", "", True, None, "abc", 10**5000])
+@pytest.mark.parametrize("bad", [0, -5, 2**63, 5.764e17, "1.5", "", True, None, "abc"])
 def test_what_is_no_id_is_refused_and_nothing_is_stored(alice: Caller, bad: object) -> None:
-    if bad == 10**5000:
-        content = '{"kind": "skeletonize", "dataset": "demo", "params": {"ids": [1' + "0" * 5000 + "]}}"
-        response = alice("POST", "/v1/jobs", content=content, headers={"Content-Type": "application/json"})
-        assert response.status_code in (400, 422)
-    else:
-        body = problem(alice.submit(str(ROOT), bad), 422, "invalid_id")
-        assert "params.ids.1" in body["detail"]
-        assert "string" in body["hint"]
+    body = problem(alice.submit(str(ROOT), bad), 422, "invalid_id")
+    assert "params.ids.1" in body["detail"]
+    assert "string" in body["hint"]
     assert alice("GET", "/v1/jobs").json()["jobs"] == []
+
+
+def test_a_number_of_thousands_of_digits_is_refused(alice: Caller) -> None:
+    content = '{"kind": "skeletonize", "dataset": "demo", "params": {"ids": [1' + "0" * 5000 + "]}}"
+    response = alice("POST", "/v1/jobs", content=content, headers={"Content-Type": "application/json"})
+    problem(response, 400, "bad_request")
 
 
 @pytest.mark.parametrize(

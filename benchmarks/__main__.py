@@ -1,0 +1,28 @@
+"""Runs every benchmark: `python -m benchmarks`, or `make bench`."""
+
+from __future__ import annotations
+
+import os
+import platform
+from datetime import UTC, datetime
+from pathlib import Path
+
+from benchmarks import engine, skeletons
+
+PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
+
+
+def main() -> None:
+    """Measure, and write the page."""
+    parts = [_heading(), skeletons.table(), engine.table()]
+    PAGE.write_text("\n\n".join(parts) + "\n")
+    print(PAGE.read_text())
+
+
+def _heading() -> str:
+    machine = f"{os.cpu_count()} cores, Python {platform.python_version()}, {platform.system()} {platform.machine()}"
+    return f"# Benchmarks\n\nWritten by `make bench` on {datetime.now(UTC):%Y-%m-%d} ({machine}). Medians; CPU time unless said."
+
+
+if __name__ == "__main__":
+    main()
