@@ -23,7 +23,7 @@ numbers lose digits above 2^53; requests may use strings or integers. Errors are
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     """Build the application; without settings, from the CRANT_* environment."""
-    settings = settings or Settings()  # type: ignore[call-arg] # read from the environment
+    settings = settings or Settings()  # read from the environment
     configure(settings)
     services = Services(settings)
     app = FastAPI(title="crant-batch", version=services.version, description=_DESCRIPTION, lifespan=_lifespan)

@@ -3,4 +3,4 @@
 from crant_core.jobs.settings import Settings
 from worker.app import create_celery
 
-app = create_celery(Settings())  # type: ignore[call-arg] # read from the environment
+app = create_celery(Settings())  # read from the environment

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from crant_core.cli import show
+from crant_core.cli.up import interruptible, notice
 from crant_core.client import Crant, Job
 
 if TYPE_CHECKING:
@@ -20,13 +21,13 @@ def demo(
     keep: Annotated[bool | None, typer.Option(help="Leave it running to look around (default: on a terminal)")] = None,
 ) -> None:
     """Start everything, skeletonize five real neurons, show where the results are."""
-    from crant_core.sandbox import demo_dataset
     from crant_core.sandbox.world import ROOT_IDS
     from crant_core.stack import Stack, StackOptions
 
-    with Stack(StackOptions(data=data, sandbox=True)) as running:
+    interruptible()
+    with Stack(StackOptions(data=data, sandbox=True), notice) as running:
         service = Crant(running.url, running.token)
-        dataset = demo_dataset(running.sandbox_url or "").name
+        dataset = "demo"
         show.out.print(f"\nFive olfactory projection neurons of a fly, dataset [bold]{dataset}[/]:")
         job = service.submit("skeletonize", dataset=dataset, ids=ROOT_IDS, label="demo: five real neurons")
         view = show.follow(job)
@@ -49,12 +50,11 @@ def _deliver(job: Job, data: Path) -> Path:
 
 def _explain(running: RunningStack, job: Job, folder: Path) -> None:
     skeletons = sorted(folder.glob("*.swc"))
-    show.table(
-        ("", ""),
-        (
-            ("skeletons", f"{folder}/*.swc ({len(skeletons)} files)"),
-            ("page to look at", f"{folder}/report.html"),
-            ("rows in SQL", f"{running.data}/crant.sqlite, tables jobs, items, artifacts, events"),
-            ("live dashboard", f"{running.url}/jobs/{job.id}"),
-        ),
+    show.facts(
+        {
+            "skeletons": f"{folder}/*.swc ({len(skeletons)} files)",
+            "page to look at": f"{folder}/report.html",
+            "rows in SQL": f"{running.data}/crant.sqlite (tables jobs, items, artifacts, events)",
+            "live dashboard": f"{running.url}/login?next=/jobs/{job.id}#{running.token}",
+        }
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from typing import Annotated
@@ -15,4 +16,5 @@ def sandbox(
 ) -> None:
     """Run the offline CAVE: five real neurons, served to the real caveclient and cloud-volume."""
     command = [sys.executable, "-m", "crant_core.sandbox", "--port", str(port)]
-    raise typer.Exit(subprocess.call(command + (["--token", token] if token else [])))
+    environment = os.environ | ({"CRANT_SANDBOX_TOKEN": token} if token else {})  # not for others to see in `ps`
+    raise typer.Exit(subprocess.call(command, env=environment))

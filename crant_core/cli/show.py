@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
@@ -57,6 +57,13 @@ def table(columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
     for row in rows:
         grid.add_row(*("" if cell is None else str(cell) for cell in row))
     out.print(grid)
+
+
+def facts(named: Mapping[str, str]) -> None:
+    """Print names and values, one in a line, never cut: they are there to be copied."""
+    width = max(map(len, named)) + 2
+    for name, value in named.items():
+        out.print(f"  {name:<{width}}{value}", markup=False, soft_wrap=True)
 
 
 def job(view: JobView) -> None:

@@ -21,7 +21,7 @@ app.add_typer(token, name="token")
 
 
 def _database() -> Database:
-    return Database(Settings().database_url)  # type: ignore[call-arg] # read from the environment
+    return Database(Settings().database_url)  # read from the environment
 
 
 @db.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import secrets
 import socket
@@ -49,7 +50,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m crant_core.sandbox", description="An offline CAVE")
     parser.add_argument("--port", type=int, default=0, help="0 takes any free port (default)")
-    parser.add_argument("--token", type=_token, default=secrets.token_hex(16), help="32 hexadecimal digits")
+    parser.add_argument(
+        "--token",
+        type=_token,
+        default=os.environ.get("CRANT_SANDBOX_TOKEN") or secrets.token_hex(16),
+        help="32 hexadecimal digits; CRANT_SANDBOX_TOKEN, or one made up",
+    )
     parser.add_argument("--log-level", default="warning", help="uvicorn's log level")
     return parser
 
