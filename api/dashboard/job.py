@@ -1,0 +1,167 @@
+"""Gathers what a job's page shows: bounded reads, whatever the size of the job."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from api.services import Services
+from api.views import job_view
+from crant_core.errors import CrantError, NotFound, StoreUnavailable
+from crant_core.jobs.model import ItemState
+from crant_core.jobs.repository.jobs import Viewer
+from crant_core.jobs.tables import ArtifactRow, EventRow, ItemRow, JobRow
+from crant_core.jobs.wire import JobView
+
+SHOWN_ITEMS = 200
+_SHOWN_EVENTS = 100
+_EXAMPLES = 3  #: failed items named per error code
+_COLUMNS = 8  #: metrics beside each other before a table cannot be read any more
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """How far a job is, how fast it goes, and when it may end."""
+
+    total: int
+    succeeded: int
+    failed: int
+    began: datetime
+    elapsed: float
+    ended: bool
+
+    @property
+    def done(self) -> int:
+        """Items that are over."""
+        return self.succeeded + self.failed
+
+    @property
+    def rate(self) -> float | None:
+        """Items per second since the job started."""
+        return self.done / self.elapsed if self.done and self.elapsed > 0 else None
+
+    @property
+    def eta(self) -> float | None:
+        """Seconds until the last item, at the rate so far."""
+        return (self.total - self.done) / self.rate if self.rate and not self.ended else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ErrorGroup:
+    """Failed items with the same code."""
+
+    code: str
+    count: int
+    meaning: str
+    retryable: bool
+    examples: tuple[ItemRow, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobPage:
+    """Everything the page of one job says."""
+
+    view: JobView
+    progress: Progress
+    items: Sequence[ItemRow]
+    columns: Sequence[str]
+    errors: Sequence[ErrorGroup]
+    files: Sequence[ArtifactRow]  #: the job's own, then those of `items`
+    events: Sequence[EventRow]  #: newest first
+    now: datetime
+
+    @property
+    def cursor(self) -> int:
+        """Number of the latest event this page knows of."""
+        return self.events[0].id if self.events else 0
+
+    @property
+    def picture(self) -> ArtifactRow | None:
+        """The picture of the whole job."""
+        return next((file for file in self._own if file.media_type == "image/png"), None)
+
+    @property
+    def manifest(self) -> ArtifactRow | None:
+        """The file that says where everything comes from."""
+        return next((file for file in self._own if file.name == "manifest.json"), None)
+
+    @property
+    def _own(self) -> list[ArtifactRow]:
+        return [file for file in self.files if file.item_id is None]
+
+    @property
+    def monitor(self) -> str | None:
+        """Address of Flower for this job, if there is one."""
+        return next((link.href for link in self.view.links if link.rel == "monitor"), None)
+
+
+def progress_of(job: JobRow, now: datetime) -> Progress:
+    """Say how far a job is; its time runs from its start, or from its submission while it is planned."""
+    began = job.started_at or job.created_at
+    elapsed = ((job.finished_at or now) - began).total_seconds()
+    ended = job.finished_at is not None
+    counts = {"total": job.total, "succeeded": job.succeeded, "failed": job.failed}
+    return Progress(**counts, began=began, elapsed=elapsed, ended=ended)
+
+
+def job_page(services: Services, viewer: Viewer, job_id: str) -> JobPage:
+    """Read what the page of one job shows.
+
+    Raises
+    ------
+    NotFound
+        There is no such job, or not for this viewer.
+    """
+    # Events come first: what happens during the other reads is then told again, rather than missed.
+    events = services.jobs.latest_events(job_id, limit=_SHOWN_EVENTS)
+    job, now = services.jobs.get(job_id, viewer), services.database.now()
+    view, items = job_view(services, job), services.jobs.items(job_id, limit=SHOWN_ITEMS)
+    files = services.jobs.artifacts_of(job_id, [item.id for item in items])
+    return JobPage(
+        view=view,
+        progress=progress_of(job, now),
+        items=items,
+        columns=_columns(items),
+        errors=_error_groups(services, view),
+        files=files,
+        events=events,
+        now=now,
+    )
+
+
+def data_uri(services: Services, file: ArtifactRow | None) -> str | None:
+    """Return a file's bytes as an address, or None where the store cannot give them: a report must not fail for it."""
+    if file is None:
+        return None
+    try:
+        data = services.store.get(file.sha256)
+    except (NotFound, StoreUnavailable):
+        return None
+    return f"data:{file.media_type};base64,{b64encode(data).decode()}"
+
+
+def _columns(items: Iterable[ItemRow]) -> list[str]:
+    """Name the metrics found, in the order in which their kind gives them."""
+    names = dict.fromkeys(name for item in items for name in item.metrics)
+    return list(names)[:_COLUMNS]
+
+
+def _error_groups(services: Services, view: JobView) -> list[ErrorGroup]:
+    if not view.errors:
+        return []
+    failed = services.jobs.items(view.id, state=ItemState.FAILED, limit=SHOWN_ITEMS)
+    known = {error.code: error for error in _family(CrantError)}
+    return [_error_group(code, count, failed, known.get(code, CrantError)) for code, count in view.errors.items()]
+
+
+def _error_group(code: str, count: int, failed: Iterable[ItemRow], known: type[CrantError]) -> ErrorGroup:
+    examples = tuple(item for item in failed if item.error_code == code)[:_EXAMPLES]
+    return ErrorGroup(code=code, count=count, meaning=known().message, retryable=known.retryable, examples=examples)
+
+
+def _family(error: type[CrantError]) -> Iterator[type[CrantError]]:
+    yield error
+    for child in error.__subclasses__():
+        yield from _family(child)
