@@ -21,7 +21,8 @@ def main() -> None:
 
 def _heading() -> str:
     machine = f"{os.cpu_count()} cores, Python {platform.python_version()}, {platform.system()} {platform.machine()}"
-    return f"# Benchmarks\n\nWritten by `make bench` on {datetime.now(UTC):%Y-%m-%d} ({machine}). Medians; CPU time unless said."
+    when = f"{datetime.now(UTC):%Y-%m-%d}"
+    return f"# Benchmarks\n\nWritten by `make bench` on {when} ({machine}). Medians; CPU time unless said."
 
 
 if __name__ == "__main__":

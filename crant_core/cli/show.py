@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from crant_core.client import Job, ServiceUnreachable
 from crant_core.errors import CrantError, InvalidInput
@@ -27,10 +28,9 @@ _COLOURS = {JobState.SUCCEEDED: "green", JobState.PARTIAL: "yellow", JobState.FA
 
 def complain(error: CrantError) -> int:
     """Say what was wrong and what to do, and return the exit code."""
-    err.print(f"[bold red]error[/] [{error.code}]: ", end="", markup=True)
-    err.print(error.message, markup=False)
+    err.print(Text.assemble(("error", "bold red"), f" {error.code}: {error.message}"), soft_wrap=True)
     if error.hint:
-        err.print(f"  {error.hint}", markup=False)
+        err.print(Text(f"  {error.hint}"), soft_wrap=True)
     if isinstance(error, ServiceUnreachable):
         return UNREACHABLE
     is_bad_input = isinstance(error, InvalidInput) or error.code.startswith(_BAD_INPUT_CODES)

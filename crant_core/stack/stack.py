@@ -166,7 +166,7 @@ class Stack:
     def _await_readiness(self) -> None:
         began = time.monotonic()
         for program in self.supervisor.programs:
-            while self.supervisor.states().get(program.name) != "RUNNING" or not program.is_ready():
+            while not self.supervisor.is_up(program):
                 self.supervisor.check()
                 if time.monotonic() - began > _READY_SECONDS:
                     hint = f"the end of its log:\n{self.supervisor.tail(program.name)}"

@@ -26,6 +26,7 @@ from crant_core.stack.programs import Program
 _MARK = "CRANT_STACK"
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _STOP_SECONDS = 60
+_START_SECONDS = 10  #: who dies earlier did not start; importing Celery alone takes three
 _LOG_LINES = 15
 _ON_LINUX = sys.platform == "linux"
 
@@ -92,8 +93,8 @@ class Supervisor:
             "environment": ",".join(f'{name}="{value}"' for name, value in program.environment.items()),
             "priority": order + 1,
             "autorestart": "true",
-            "startsecs": 1,
-            "startretries": 5,
+            "startsecs": _START_SECONDS,
+            "startretries": 3,
             "stopwaitsecs": program.stop_seconds,
             "stopasgroup": str(not program.warm_stop).lower(),
             "killasgroup": "true",
@@ -126,6 +127,10 @@ class Supervisor:
         except (OSError, Fault):
             return {}
         return {info["name"]: info["statename"] for info in found}
+
+    def is_up(self, program: Program) -> bool:
+        """Say whether a program runs and does its work."""
+        return self.states().get(program.name) in ("STARTING", "RUNNING") and program.is_ready()
 
     def tail(self, name: str) -> str:
         """Return the last lines of a program's log."""

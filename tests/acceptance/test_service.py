@@ -33,7 +33,9 @@ class Up:
     def crant(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run the command line as a user would."""
         environment = os.environ | {"CRANT_DATA": str(self.data), "COLUMNS": "160", "NO_COLOR": "1"}
-        return subprocess.run([CRANT, *words], env=environment, capture_output=True, text=True, timeout=120, check=False)
+        return subprocess.run(
+            [CRANT, *words], env=environment, capture_output=True, text=True, timeout=120, check=False
+        )
 
     def http(self) -> httpx.Client:
         known = json.loads((self.data / "client.json").read_text())
@@ -131,7 +133,13 @@ def test_progress_is_streamed_until_the_job_ends(up: Up) -> None:
         with http.stream("GET", f"/v1/jobs/{job}/events", headers={"Accept": "text/event-stream"}) as stream:
             events = [json.loads(line[5:]) for line in stream.iter_lines() if line.startswith("data:")]
     assert [event["type"] for event in events][-1] == "succeeded"
-    assert sorted(event["data"]["succeeded"] for event in events if event["type"] == "item_succeeded") == [1, 2, 3, 4, 5]
+    assert sorted(event["data"]["succeeded"] for event in events if event["type"] == "item_succeeded") == [
+        1,
+        2,
+        3,
+        4,
+        5,
+    ]
 
 
 def test_flower_shows_the_tasks_of_a_job(up: Up) -> None:
