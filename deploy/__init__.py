@@ -1,0 +1,1 @@
+"""What assembles the parts on servers. Nothing imports it."""

@@ -1,0 +1,39 @@
+"""Writes `env.example` from the settings themselves: `python -m deploy.settings_example > deploy/env.example`."""
+
+from __future__ import annotations
+
+import json
+from textwrap import wrap
+
+from pydantic.fields import FieldInfo
+
+from crant_core.jobs.settings import Settings
+
+_HEADING = """\
+# Settings of the service. Written by `python -m deploy.settings_example`; what is commented out is the default.
+"""
+_COMPOSE = """\
+# For docker-compose.yml only.
+POSTGRES_PASSWORD=
+FLOWER_PASSWORD=
+"""
+
+
+def text() -> str:
+    """Write every setting with its description and default."""
+    settings = "\n".join(_entry(name, field) for name, field in Settings.model_fields.items())
+    return f"{_HEADING}\n{settings}\n{_COMPOSE}"
+
+
+def _entry(name: str, field: FieldInfo) -> str:
+    lines = [f"# {line}" for line in wrap(field.description or "", 118)]
+    value = "" if field.is_required() or field.default is None else _write(field.default)
+    return "\n".join([*lines, f"#CRANT_{name.upper()}={value}", ""])
+
+
+def _write(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+if __name__ == "__main__":
+    print(text(), end="")  # noqa: T201 - that is its output

@@ -1,0 +1,60 @@
+"""Documents that say what is so."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from crant_core.cli import app
+from crant_core.jobs.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "deploy/README.md")]
+PAGES += sorted((ROOT / "docs").rglob("*.md"))
+COMMANDS = get_command(app).commands  # type: ignore[attr-defined] # typer returns a group
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere_and_commands_exist(page: Path) -> None:
+    text = page.read_text()
+    for link in re.findall(r"\]\(([^)#]+)", text):
+        assert link.startswith("http") or (page.parent / link).exists(), link
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"(?:^|`)make ([a-z]+)", text, re.MULTILINE)) <= targets
+    for command in re.findall(r"(?:^|`)crant ([a-z]+)", text, re.MULTILINE):
+        assert command in COMMANDS, command
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_and_option_has_help(name: str) -> None:
+    command = COMMANDS[name]
+    assert command.help
+    for parameter in command.params:
+        assert getattr(parameter, "help", None), f"{name} {parameter.name}"
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_every_setting_has_a_description(name: str) -> None:
+    assert Settings.model_fields[name].description
+
+
+def test_every_decision_is_listed() -> None:
+    listed = (ROOT / "docs" / "decisions" / "README.md").read_text()
+    for page in (ROOT / "docs" / "decisions").glob("0*.md"):
+        assert f"({page.name})" in listed
+
+
+def test_every_package_is_on_the_map() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    for folder in (ROOT / "crant_core").iterdir():
+        if (folder / "__init__.py").is_file():
+            assert f"{folder.name}/`" in text, folder.name
+
+
+def test_no_module_is_longer_than_a_reader_can_hold() -> None:
+    for package in ("crant_core", "api", "worker", "deploy"):
+        for module in (ROOT / package).rglob("*.py"):
+            assert len(module.read_text().splitlines()) <= 400, module
