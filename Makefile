@@ -18,7 +18,7 @@ $(INSTALLED): requirements/lock.txt requirements/installer.txt pyproject.toml
 	  || { echo "Python 3.11 or 3.12 is needed; name one with: make PYTHON=/path/to/python3.11"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/installer.txt
-	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/lock.txt \
+	$(BIN)/uv pip sync --quiet --system-certs --python $(BIN)/python --require-hashes requirements/lock.txt \
 	  || $(BIN)/python -m pip install --quiet --require-hashes -r requirements/lock.txt
 	$(BIN)/python -m ensurepip --upgrade >/dev/null
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from api.services import Services
 from crant_core.jobs.tables import JobRow
 from crant_core.jobs.wire import JobCounts, JobProblem, JobView, Link
@@ -17,15 +19,16 @@ def job_view(services: Services, job: JobRow) -> JobView:
         counts=JobCounts(total=job.total, succeeded=job.succeeded, failed=job.failed),
         errors=services.jobs.error_counts(job.id) if job.failed else {},
         problem=JobProblem(code=job.error_code, message=job.error_message or "") if job.error_code else None,
-        links=_links(services, job.id),
+        links=_links(services, job),
     )
 
 
-def _links(services: Services, job_id: str) -> list[Link]:
-    here = f"/v1/jobs/{job_id}"
-    links = [Link(rel="self", href=here), Link(rel="alternate", href=f"/jobs/{job_id}")]
+def _links(services: Services, job: JobRow) -> list[Link]:
+    here = f"/v1/jobs/{job.id}"
+    links = [Link(rel="self", href=here), Link(rel="alternate", href=f"/jobs/{job.id}")]
     links += [Link(rel=name, href=f"{here}/{name}") for name in ("items", "events", "artifacts", "attempts")]
     if services.settings.flower_url:
-        monitor = f"{services.settings.flower_url}/tasks?search={job_id}"
+        found_by = quote(f"{job.kind} {job.id}")  # Flower takes "name" and reads what follows as further words
+        monitor = f"{services.settings.flower_url}/tasks?name={found_by}"
         links.append(Link(rel="monitor", href=monitor))
     return links

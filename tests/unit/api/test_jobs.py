@@ -35,7 +35,7 @@ def test_a_submission_is_accepted_with_the_way_to_it(alice: Caller, engine: Engi
     assert {name: job[name] for name in expected} == expected
     assert job["params"] == {"waves": 1, "step_size": 1, "heal": True}
     links = {link["rel"]: link["href"] for link in job["links"]}
-    assert links["monitor"] == f"http://flower.test/tasks?search={job['id']}"
+    assert links["monitor"] == f"http://flower.test/tasks?name=skeletonize%20{job['id']}"
     assert alice("GET", links["self"]).json() == job
     assert engine.units.input_ids(engine.jobs.get(job["id"], ALICE)) == [BIG, ROOT]
 
