@@ -38,7 +38,7 @@ def duration(seconds: float | None) -> str:
     if seconds is None:
         return "–"
     if seconds < _SHORT:
-        return f"{seconds:.1f} s"
+        return f"{1000 * seconds:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
     whole = round(seconds)
     if whole < _MINUTE:
         return f"{whole} s"

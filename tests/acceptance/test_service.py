@@ -20,7 +20,7 @@ CRANT = str(Path(sys.executable).with_name("crant"))
 ROOTS = [str((8 << 56) + body) for body in (722817260, 754534424, 754538881, 1734350788, 1734350908)]
 NO_MESH = str((8 << 56) + 5)
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("one stack for all of these")]
 
 
 @dataclass(frozen=True)
@@ -180,7 +180,7 @@ def is_worker(process: psutil.Process) -> bool:
 
 
 def test_the_dashboard_shows_a_job(up: Up) -> None:
-    job = json.loads(up.crant("jobs", "--limit", "1", "--json").stdout)[0]["id"]
+    job = json.loads(up.crant("submit", "skeletonize", ROOTS[0], "-d", "demo", "--json").stdout)["id"]
     with httpx.Client(base_url=up.known()["url"], follow_redirects=True) as browser:
         assert "token" in browser.get("/").text.lower()
         browser.post("/login", data={"token": up.known()["token"]}).raise_for_status()

@@ -30,11 +30,21 @@ def data(tmp_path: Path) -> Iterator[Path]:
         process.kill()
 
 
+def _as_in_a_terminal() -> None:
+    """Listen to Ctrl-C, even if these tests run in the background, where a shell has it ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @contextmanager
 def started(data: Path, *options: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
     command = [CRANT, "up", "--data", str(data), "--workers", "1", *options]
     with subprocess.Popen(
-        command, env=os.environ | environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        env=os.environ | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        preexec_fn=_as_in_a_terminal,  # noqa: PLW1509 - one system call
     ) as up:
         try:
             yield up

@@ -136,6 +136,7 @@ function ago(seconds) {
 }
 
 function duration(seconds) {
+  if (seconds < 1) return `${(1000 * seconds).toFixed(0)} ms`;
   if (seconds < 10) return `${seconds.toFixed(1)} s`;
   const whole = Math.round(seconds);
   const two = (number) => String(number).padStart(2, "0");

@@ -147,7 +147,7 @@ def test_a_finished_job_shows_everything(alice: Browser, lab: Lab) -> None:
     links = Elements(page).values("href")
     expected = {here, f"{here}/artifacts/manifest.json", f"{here}/artifacts/{FIRST}.swc", f"/jobs/{job.id}/report"}
     assert expected <= set(links)
-    assert f"http://flower.test/tasks?search={job.id}" in links
+    assert f"http://flower.test/tasks?name=skeletonize%20{job.id}" in links
     (file,) = (one for one in lab.engine.jobs.artifacts(job.id) if one.name == f"{FIRST}.swc")
     assert f'title="{file.sha256}">{file.sha256[:12]}<' in page
     assert '<th scope="col" class="n" title="cable_length_um">cable length <small>µm</small></th>' in page

@@ -20,8 +20,8 @@ def test_ago(seconds: float, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(None, "–"), (0.04, "0.0 s"), (9.94, "9.9 s"), (12.4, "12 s"), (59.6, "1 min 00 s"), (185, "3 min 05 s"),
-     (7620, "2 h 07 min"), (100_000, "1 d 3 h")],
+    [(None, "–"), (0.04, "40 ms"), (0.9994, "999 ms"), (9.94, "9.9 s"), (12.4, "12 s"), (59.6, "1 min 00 s"),
+     (185, "3 min 05 s"), (7620, "2 h 07 min"), (100_000, "1 d 3 h")],
 )  # fmt: skip
 def test_duration(seconds: float | None, text: str) -> None:
     assert words.duration(seconds) == text
