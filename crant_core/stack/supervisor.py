@@ -1,7 +1,7 @@
 """Keeps programs alive with supervisord, and leaves nothing behind when it ends.
 
 supervisord starts, restarts and stops the programs and rotates their logs. What it does not do is ours: it is told to
-stop when this process dies, and what a killed supervisord leaves is adopted and ended here (both on Linux).
+stop when this process dies (on Linux), and what a killed supervisord leaves is found by its session and ended.
 """
 
 from __future__ import annotations
@@ -23,8 +23,7 @@ from supervisor.xmlrpc import SupervisorTransport
 from crant_core.errors import StackError
 from crant_core.stack.programs import Program
 
-_MARK = "CRANT_STACK"
-_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
+_PR_SET_PDEATHSIG = 1
 _STOP_SECONDS = 60
 _START_SECONDS = 10  #: who dies earlier did not start; importing Celery alone takes three
 _LOG_LINES = 15
@@ -57,16 +56,15 @@ class Supervisor:
         """Start supervisord with the programs' environment, which never stands on a command line."""
         path = self.runtime / "supervisord.conf"
         path.write_text(self.configuration())
-        if _ON_LINUX:
-            _libc().prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         with (self.logs / "supervisord.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(path)],
-                env={**environment, _MARK: str(self.runtime)},
+                env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                start_new_session=True,  # Ctrl-C in the terminal is for us; we stop the rest in order
+                # Ctrl-C in the terminal is for us, we stop the rest in order; and the session marks what is ours
+                start_new_session=True,
                 preexec_fn=_die_with_parent if _ON_LINUX else None,  # noqa: PLW1509 - one system call, no threads yet
             )
 
@@ -140,25 +138,27 @@ class Supervisor:
 
     def stop(self) -> None:
         """Stop every program in order; end what does not stop, and what a killed supervisord left."""
-        if self._process is not None:
-            self._process.terminate()
-            try:
-                self._process.wait(_STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-        left = list(self._left_behind())
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+        left = list(_session(self._process.pid))
         for process in left:
             process.kill()
         psutil.wait_procs(left, timeout=5)
 
-    def _left_behind(self) -> Iterator[psutil.Process]:
-        """Find this stack's processes by the mark in their environment, among those we have adopted."""
-        for process in psutil.Process().children(recursive=True):
-            try:
-                if process.environ().get(_MARK) == str(self.runtime):
-                    yield process
-            except psutil.Error:  # it ended just now
-                continue
+
+def _session(leader: int) -> Iterator[psutil.Process]:
+    """Find every process of a session. Nothing else marks them all: Redis overwrites its environment."""
+    for process in psutil.process_iter():
+        try:
+            if os.getsid(process.pid) == leader:
+                yield process
+        except OSError:  # it ended just now
+            continue
 
 
 def _section_text(name: str, values: Mapping[str, Any]) -> str:
@@ -167,8 +167,4 @@ def _section_text(name: str, values: Mapping[str, Any]) -> str:
 
 
 def _die_with_parent() -> None:
-    _libc().prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-
-
-def _libc() -> Any:
-    return ctypes.CDLL(None, use_errno=True)
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)

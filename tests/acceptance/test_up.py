@@ -63,15 +63,16 @@ def read_until(process: subprocess.Popen[str], words: str) -> str:
 
 
 def ours(folder: Path) -> list[psutil.Process]:
-    """Every living process of the stack in this folder: their environment names it."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if process.environ().get("CRANT_ARTIFACTS_URL", "").startswith(f"file://{folder}"):
-                found.append(process)
-        except psutil.Error:
-            continue
-    return [process for process in found if process.status() != psutil.STATUS_ZOMBIE]
+    """Every living process that belongs to this folder: its environment, command line or working directory says so."""
+    return [process for process in psutil.process_iter() if belongs(process, str(folder))]
+
+
+def belongs(process: psutil.Process, folder: str) -> bool:
+    try:
+        marks = [process.environ().get("CRANT_ARTIFACTS_URL", ""), *process.cmdline(), process.cwd()]
+        return process.pid != os.getpid() and any(folder in mark for mark in marks)
+    except psutil.Error:
+        return False
 
 
 def part(folder: Path, words: str) -> psutil.Process:
