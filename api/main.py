@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
 
 from api import errors
 from api.body import BodyLimit
@@ -26,7 +27,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     settings = settings or Settings()  # read from the environment
     configure(settings)
     services = Services(settings)
-    app = FastAPI(title="crant-batch", version=services.version, description=_DESCRIPTION, lifespan=_lifespan)
+    app = FastAPIOffline(title="crant-batch", version=services.version, description=_DESCRIPTION, lifespan=_lifespan)
     app.state.services = services
     errors.install(app)
     app.add_middleware(BodyLimit)

@@ -92,7 +92,7 @@ class Supervisor:
             "priority": order + 1,
             "autorestart": "true",
             "startsecs": _START_SECONDS,
-            "startretries": 3,
+            "startretries": 2,
             "stopwaitsecs": program.stop_seconds,
             "stopasgroup": str(not program.warm_stop).lower(),
             "killasgroup": "true",

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -258,3 +259,10 @@ def test_the_openapi_document_is_complete(app: FastAPI, alice: Caller) -> None:
     for path, methods in document["paths"].items():
         for operation in methods.values():
             assert operation.get("summary"), path
+
+
+def test_the_documentation_needs_no_internet(alice: Caller) -> None:
+    page = alice("GET", "/docs").text
+    assert "https://" not in page
+    for asset in re.findall(r'(?:src|href)="([^"]+)"', page):
+        assert alice("GET", asset).status_code == 200
