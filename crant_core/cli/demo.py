@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,15 +28,15 @@ def demo(
     interruptible()
     with Stack(StackOptions(data=data, sandbox=True), notice) as running:
         service = Crant(running.url, running.token)
-        dataset = "demo"
-        show.out.print(f"\nFive olfactory projection neurons of a fly, dataset [bold]{dataset}[/]:")
-        job = service.submit("skeletonize", dataset=dataset, ids=ROOT_IDS, label="demo: five real neurons")
+        show.out.print("\nFive olfactory projection neurons of a fly, dataset demo:")
+        job = service.submit("skeletonize", dataset="demo", ids=ROOT_IDS, label="demo: five real neurons")
         view = show.follow(job)
         show.job(view)
         _explain(running, job, _deliver(job, data))
         if sys.stdout.isatty() if keep is None else keep:
-            show.out.print("Press Ctrl-C to stop.")
-            running.wait()
+            show.out.print("\n  Press Ctrl-C to stop.")
+            with suppress(KeyboardInterrupt):
+                running.wait()
     raise typer.Exit(show.exit_code(view))
 
 
@@ -54,7 +55,7 @@ def _explain(running: RunningStack, job: Job, folder: Path) -> None:
         {
             "skeletons": f"{folder}/*.swc ({len(skeletons)} files)",
             "page to look at": f"{folder}/report.html",
-            "rows in SQL": f"{running.data}/crant.sqlite (tables jobs, items, artifacts, events)",
+            "rows in SQL": f"{folder.parent}/crant.sqlite (tables jobs, items, artifacts, events)",
             "live dashboard": f"{running.url}/login?next=/jobs/{job.id}#{running.token}",
         }
     )
