@@ -82,7 +82,7 @@ def job(view: JobView) -> None:
 
 
 def follow(watched: Job, heard: Callable[[EventView], None] = lambda _: None) -> JobView:
-    """Show one live bar until the job ends."""
+    """Show one live bar until the job ends; on standard error, so that output can be piped."""
     columns = (
         TextColumn("[bold]{task.description}"),
         BarColumn(),
@@ -91,7 +91,7 @@ def follow(watched: Job, heard: Callable[[EventView], None] = lambda _: None) ->
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=out) as progress:
+    with Progress(*columns, console=err) as progress:
         bar = progress.add_task(watched.view.state, total=None, failures="")
         for event in watched.events():
             heard(event)

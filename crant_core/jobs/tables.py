@@ -113,6 +113,7 @@ class UnitRow(Base):
     __tablename__ = "units"
     __table_args__ = (
         UniqueConstraint("job_id", "role", "position"),
+        Index(None, "job_id", "state", "id"),
         Index(None, "state", "hint_at"),
         Index(None, "state", "lease_until"),
         Index(None, "token"),

@@ -77,7 +77,7 @@ def test_real_neurons_go_in_and_skeletons_come_out(up: Up, tmp_path: Path) -> No
     ids.write_text("root_id,name\n" + "".join(f"{root},x\n" for root in ROOTS))
     ran = up.crant("submit", "skeletonize", str(ids), "--dataset", "demo", "--at", "mat", "--watch", "--json")
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    job = json.loads(ran.stdout[ran.stdout.index("{") :])
+    job = json.loads(ran.stdout)
     assert (job["state"], job["counts"]) == ("succeeded", {"total": 5, "succeeded": 5, "failed": 0})
 
     fetched = up.crant("fetch", job["id"], "-o", str(tmp_path / "out"))

@@ -101,6 +101,7 @@ def upgrade() -> None:
     sa.UniqueConstraint('job_id', 'role', 'position', name=op.f('uq_units_job_id_role_position'))
     )
     with op.batch_alter_table('units', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_units_job_id_state_id'), ['job_id', 'state', 'id'], unique=False)
         batch_op.create_index(batch_op.f('ix_units_state_hint_at'), ['state', 'hint_at'], unique=False)
         batch_op.create_index(batch_op.f('ix_units_state_lease_until'), ['state', 'lease_until'], unique=False)
         batch_op.create_index(batch_op.f('ix_units_token'), ['token'], unique=False)
@@ -186,6 +187,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_units_token'))
         batch_op.drop_index(batch_op.f('ix_units_state_lease_until'))
         batch_op.drop_index(batch_op.f('ix_units_state_hint_at'))
+        batch_op.drop_index(batch_op.f('ix_units_job_id_state_id'))
 
     op.drop_table('units')
     with op.batch_alter_table('events', schema=None) as batch_op:
