@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
@@ -15,7 +15,7 @@ from rich.text import Text
 from crant_core.client import Job, ServiceUnreachable
 from crant_core.errors import CrantError, InvalidInput
 from crant_core.jobs.model import JobState
-from crant_core.jobs.wire import EventView, JobView
+from crant_core.jobs.wire import JobView
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -81,7 +81,7 @@ def job(view: JobView) -> None:
         out.print(f"  [red]{view.problem.code}[/]: {view.problem.message}")
 
 
-def follow(watched: Job, heard: Callable[[EventView], None] = lambda _: None) -> JobView:
+def follow(watched: Job) -> JobView:
     """Show one live bar until the job ends; on standard error, so that output can be piped."""
     columns = (
         TextColumn("[bold]{task.description}"),
@@ -94,7 +94,6 @@ def follow(watched: Job, heard: Callable[[EventView], None] = lambda _: None) ->
     with Progress(*columns, console=err) as progress:
         bar = progress.add_task(watched.view.state, total=None, failures="")
         for event in watched.events():
-            heard(event)
             total, failed = event.data["total"] or None, event.data["failed"]
             done = event.data["succeeded"] + failed
             failures = f"[red]{failed} failed[/]" if failed else ""
