@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from crant_core.errors import LeaseLost, MeshNotFound, SourceUnavailable, WorkerLost
-from crant_core.jobs.model import ItemState, JobState, Role
+from crant_core.jobs.model import ItemState, JobState, Role, UnitState
 from crant_core.jobs.repository.units import ClaimedUnit, NewItem
-from crant_core.jobs.tables import Base, JobRow
+from crant_core.jobs.tables import Base, JobRow, UnitRow
 from tests.engine import NOON, ClockedDatabase, Engine, a_file
 
 
@@ -43,10 +43,18 @@ class Interleavings(RuleBasedStateMachine):
     @precondition(lambda self: self.held)
     def work(self, choice: int, fails: bool, whole: bool) -> None:
         unit = self.held[choice % len(self.held)]
+        is_holder = self._is_holder(unit)
         try:
             self._work(unit, fails=fails, whole=whole)
         except LeaseLost:
             self.held.remove(unit)
+        else:
+            assert is_holder, "a write under a lost lease took effect"
+
+    def _is_holder(self, unit: ClaimedUnit) -> bool:
+        with self.database.reading() as session:
+            row = session.get_one(UnitRow, unit.id)
+            return (row.token, row.state) == (unit.token, UnitState.RUNNING)
 
     def _work(self, unit: ClaimedUnit, *, fails: bool, whole: bool) -> None:
         if unit.role == Role.PLAN:
