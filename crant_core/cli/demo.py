@@ -5,16 +5,13 @@ from __future__ import annotations
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from crant_core.cli import show
 from crant_core.cli.up import interruptible, notice
 from crant_core.client import Crant, Job
-
-if TYPE_CHECKING:
-    from crant_core.stack import RunningStack
 
 
 def demo(
@@ -32,8 +29,9 @@ def demo(
         job = service.submit("skeletonize", dataset="demo", ids=ROOT_IDS, label="demo: five real neurons")
         view = show.follow(job)
         show.job(view)
-        _explain(running, job, _deliver(job, data))
+        _explain(_deliver(job, data))
         if sys.stdout.isatty() if keep is None else keep:
+            show.facts({"live dashboard ": f"{running.url}/login?next=/jobs/{job.id}#{running.token}"})
             show.out.print("\n  Press Ctrl-C to stop.")
             with suppress(KeyboardInterrupt):
                 running.wait()
@@ -49,13 +47,12 @@ def _deliver(job: Job, data: Path) -> Path:
     return folder
 
 
-def _explain(running: RunningStack, job: Job, folder: Path) -> None:
+def _explain(folder: Path) -> None:
     skeletons = sorted(folder.glob("*.swc"))
     show.facts(
         {
             "skeletons": f"{folder}/*.swc ({len(skeletons)} files)",
             "page to look at": f"{folder}/report.html",
             "rows in SQL": f"{folder.parent}/crant.sqlite (tables jobs, items, artifacts, events)",
-            "live dashboard": f"{running.url}/login?next=/jobs/{job.id}#{running.token}",
         }
     )

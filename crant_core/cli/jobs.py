@@ -145,7 +145,16 @@ def _read_file(path: Path) -> list[str]:
         raise InvalidInput(f"{str(path)!r} is neither an id nor a file", value=str(path), hint="give digits or a file")
     lines = [line.split(",")[0].strip().strip('"') for line in path.read_text(encoding="utf-8-sig").splitlines()]
     filled = [line for line in lines if line]
-    return filled[1:] if filled and not filled[0].lstrip("-").isdigit() else filled  # a first line of words is a header
+    return filled[1:] if filled and _is_header(filled[0]) else filled
+
+
+def _is_header(line: str) -> bool:
+    """Say whether a first line is words. A number that is no id, such as 5.76E+17, must be complained about, not skipped."""
+    try:
+        float(line)
+    except ValueError:
+        return True
+    return False
 
 
 def _parameter(text: str) -> tuple[str, Any]:

@@ -53,7 +53,7 @@ def table(columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
     """Print for people."""
     grid = Table(box=None, pad_edge=False, header_style="dim")
     for column in columns:
-        grid.add_column(column, no_wrap=column in ("job", "key"))
+        grid.add_column(column, no_wrap=column in ("job", "key", "submitted"))
     for row in rows:
         grid.add_row(*("" if cell is None else str(cell) for cell in row))
     out.print(grid)
