@@ -149,7 +149,7 @@ def _read_file(path: Path) -> list[str]:
 
 
 def _is_header(line: str) -> bool:
-    """Say whether a first line is words. A number that is no id, such as 5.76E+17, must be complained about, not skipped."""
+    """Say whether a first line is words; a number that is no id, such as 5.76E+17, is bad input and not skipped."""
     try:
         float(line)
     except ValueError:
