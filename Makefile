@@ -10,7 +10,7 @@ INSTALLED := $(VENV)/.installed
 .PHONY: help install demo up test check bench lock clean
 
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
 
 # Pinned and hash-checked. uv takes seconds; where it cannot reach the package index, pip takes over.
 $(INSTALLED): requirements/lock.txt requirements/installer.txt pyproject.toml
@@ -45,8 +45,8 @@ bench: $(INSTALLED) ## Measure ours and the peer side by side; writes docs/bench
 	$(BIN)/python -m benchmarks
 
 lock: $(INSTALLED) ## Re-pin requirements after a change of pyproject.toml
-	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	  --no-emit-find-links --no-header --no-annotate --quiet --extra dev pyproject.toml -o requirements/lock.txt
+	$(BIN)/uv pip compile --quiet --system-certs --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  --extra dev pyproject.toml -o requirements/lock.txt
 
 clean: ## Remove the virtual environment and the demo's data
 	rm -rf $(VENV) demo-data
