@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from celery import Celery, Task
-from celery.exceptions import TimeLimitExceeded
+from celery.exceptions import TimeLimitExceeded, WorkerLostError
 from celery.signals import task_failure
 
 from crant_core.errors import CrantError, Internal, TimeLimit, WorkerLost
@@ -89,6 +89,6 @@ def _give_back(sender: Task, task_id: str, exception: BaseException, **_: Any) -
 def _explain(exception: BaseException) -> CrantError:
     if isinstance(exception, TimeLimitExceeded):
         return TimeLimit(f"the process was ended after {exception.args[0]} s")
-    if type(exception).__name__ == "WorkerLostError":
+    if isinstance(exception, WorkerLostError):
         return WorkerLost(f"{exception}; often the machine ran out of memory")
     return Internal(f"{type(exception).__name__}: {exception}")

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from billiard.exceptions import TimeLimitExceeded, WorkerLostError
+from celery import Celery
+
+from crant_core.jobs.model import Role
+from crant_core.jobs.repository.dispatch import DueUnit
+from crant_core.jobs.settings import Settings
+from crant_core.kinds.registry import all_kinds, get_kind
+from worker import app as app_module
+from worker.app import create_celery
+from worker.queue import CeleryQueue
+from worker.runtime import Runtime
+
+
+@pytest.fixture
+def celery(tmp_path: Path, sqlite_url: str) -> Celery:
+    artifacts = f"file://{tmp_path}/artifacts"
+    return create_celery(Settings(database_url=sqlite_url, broker_url="memory://", artifacts_url=artifacts))
+
+
+def test_there_is_a_task_for_every_kind_and_role(celery: Celery) -> None:
+    assert {f"{kind}.{role}" for kind in all_kinds() for role in Role} <= set(celery.tasks)
+
+
+def test_messages_are_hints_and_nothing_more(celery: Celery) -> None:
+    assert celery.conf.task_ignore_result
+    assert not celery.conf.task_acks_late
+    assert celery.conf.worker_disable_prefetch
+    assert celery.conf.accept_content == ["json"]
+    assert celery.conf.result_backend is None
+
+
+@pytest.mark.parametrize(
+    ("exception", "code", "retryable", "told"),
+    [
+        (WorkerLostError("signal 9 (SIGKILL)"), "worker_lost", True, "SIGKILL"),
+        (TimeLimitExceeded(1860), "time_limit", False, "1860"),
+        (ZeroDivisionError("x"), "internal", False, "ZeroDivisionError"),
+    ],
+)
+def test_how_a_process_ended_decides_what_becomes_of_its_unit(
+    exception: Exception, code: str, retryable: bool, told: str
+) -> None:
+    error = app_module._explain(exception)
+    assert (error.code, error.retryable) == (code, retryable)
+    assert told in str(error)
+
+
+def test_an_offer_names_its_job_and_has_the_kinds_time_limit(celery: Celery, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: dict[str, object] = {}
+    monkeypatch.setattr(celery, "send_task", lambda name, **options: sent.update(options, name=name))
+    CeleryQueue(celery).send(DueUnit(id=7, role=Role.RUN, position=3, job_id="abc", kind="skeletonize"))
+    limit = get_kind("skeletonize").time_limit
+    assert (sent["name"], sent["args"]) == ("skeletonize.run", [7])
+    assert str(sent["task_id"]).startswith("abc-run-3-")
+    assert (sent["soft_time_limit"], sent["time_limit"]) == (limit, limit + 60)
+    assert "countdown" not in sent
+    assert "eta" not in sent
+
+
+def test_abandoned_drafts_are_swept_and_fresh_ones_kept(celery: Celery, tmp_path: Path) -> None:
+    runtime = Runtime(celery.settings)
+    folder = Path(str(runtime.store.folder)) / "aa"
+    folder.mkdir(parents=True)
+    for name in ("old.draft", "new.draft"):
+        (folder / name).touch()
+    os.utime(folder / "old.draft", (0, 0))
+    assert runtime.sweep() == 1
+    assert [path.name for path in folder.iterdir()] == ["new.draft"]
