@@ -25,7 +25,7 @@ from crant_core.stack.programs import Program
 
 _PR_SET_PDEATHSIG = 1
 _STOP_SECONDS = 60
-_START_SECONDS = 10  #: who dies earlier did not start; importing Celery alone takes three
+_START_SECONDS = 30  #: who dies earlier did not start; on a busy machine imports alone take ten
 _LOG_LINES = 15
 _ON_LINUX = sys.platform == "linux"
 

@@ -171,7 +171,7 @@ def test_a_database_that_cannot_be_used_is_one_clear_message(data: Path) -> None
 
 def test_a_part_that_keeps_dying_is_named_with_the_end_of_its_log(data: Path) -> None:
     with started(data, "--port", "0", "--flower-port", "0", CRANT_BROKER_URL="nonsense://") as up:
-        heard, _ = up.communicate(timeout=100)
+        heard, _ = up.communicate(timeout=160)
     assert up.returncode == 1
     assert "does not start" in heard
     assert "nonsense" in heard
