@@ -9,7 +9,7 @@ It is not the dataset `sandbox`, which is CRANT's own online datastack for pract
 from __future__ import annotations
 
 from crant_core.datasets import Dataset
-from crant_core.sandbox.world import DATASTACK
+from crant_core.sandbox.names import DATASTACK
 
 __all__ = ["demo_dataset"]
 

@@ -12,8 +12,11 @@ from collections.abc import Sequence
 
 import uvicorn
 
+from crant_core.sandbox.announcement import announcement
 from crant_core.sandbox.app import create_app
-from crant_core.sandbox.world import DATASTACK, ROOT_IDS
+from crant_core.sandbox.faults.profiles import NAMES, profile
+from crant_core.sandbox.live import Sandbox, open_sandbox
+from crant_core.sandbox.world.cache import open_world
 
 _HOST = "127.0.0.1"
 
@@ -21,16 +24,16 @@ _HOST = "127.0.0.1"
 class AnnouncingServer(uvicorn.Server):
     """A server that says where it listens once it does: with port 0 nobody knows before."""
 
-    def __init__(self, config: uvicorn.Config, announcement: str) -> None:
+    def __init__(self, config: uvicorn.Config, sandbox: Sandbox) -> None:
         super().__init__(config)
-        self._announcement = announcement
+        self._sandbox = sandbox
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, then print the address."""
         await super().startup(sockets)
         if self.started:
             port = self.servers[0].sockets[0].getsockname()[1]
-            _say(self._announcement.replace("{url}", f"http://{_HOST}:{port}"))
+            _say(announcement(self._sandbox, f"http://{_HOST}:{port}"))
 
 
 def _say(text: str) -> None:
@@ -42,9 +45,10 @@ def _say(text: str) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Serve until interrupted."""
     options = _parser().parse_args(arguments)
-    token: str = options.token
-    config = uvicorn.Config(create_app(token), host=_HOST, port=options.port, log_level=options.log_level)
-    AnnouncingServer(config, _announcement(token)).run()
+    sandbox = open_sandbox(options.token, open_world(), options.neurons)
+    sandbox.faults.use(profile(options.profile, options.seed, options.scale))
+    config = uvicorn.Config(create_app(sandbox), host=_HOST, port=options.port, log_level=options.log_level)
+    AnnouncingServer(config, sandbox).run()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -56,6 +60,10 @@ def _parser() -> argparse.ArgumentParser:
         default=os.environ.get("CRANT_SANDBOX_TOKEN") or secrets.token_hex(16),
         help="32 hexadecimal digits; CRANT_SANDBOX_TOKEN, or one made up",
     )
+    parser.add_argument("--neurons", type=int, default=0, help="copies of the real neurons to add, for load")
+    parser.add_argument("--profile", choices=NAMES, default="fast", help="latency and faults")
+    parser.add_argument("--seed", type=int, default=0, help="of the profile's faults")
+    parser.add_argument("--scale", type=float, default=1.0, help="of the profile's latencies")
     parser.add_argument("--log-level", default="warning", help="uvicorn's log level")
     return parser
 
@@ -64,20 +72,6 @@ def _token(text: str) -> str:
     if not re.fullmatch(r"[0-9a-f]{32}", text):
         raise argparse.ArgumentTypeError("a CAVE token has 32 lower-case hexadecimal digits")
     return text
-
-
-def _announcement(token: str) -> str:
-    return f"""sandbox CAVE on {{url}}
-
-    from caveclient import CAVEclient
-    client = CAVEclient(
-        "{DATASTACK}",
-        server_address="{{url}}",
-        auth_token="{token}",
-        write_server_cache=False,
-    )
-    client.chunkedgraph.is_latest_roots([{ROOT_IDS[0]}])
-"""
 
 
 if __name__ == "__main__":

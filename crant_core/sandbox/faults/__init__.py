@@ -1,0 +1,1 @@
+"""Latency and faults, on purpose: rules, profiles, the request log."""

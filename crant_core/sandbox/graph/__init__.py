@@ -1,0 +1,1 @@
+"""The chunkedgraph: nodes, times, edits; arrays in memory."""

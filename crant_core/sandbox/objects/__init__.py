@@ -1,0 +1,1 @@
+"""The bucket: what stands at each path, some of it stored, most of it made when asked for."""

@@ -1,0 +1,1 @@
+"""The services of CAVE, one module each: routes over the state."""

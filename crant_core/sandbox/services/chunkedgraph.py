@@ -1,0 +1,103 @@
+"""The chunkedgraph service: where its routes are, and what the segmentation is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount, Route
+
+from crant_core.sandbox import layout, names
+from crant_core.sandbox.answers import base_url
+from crant_core.sandbox.services import (
+    chunkedgraph_edits,
+    chunkedgraph_lineage,
+    chunkedgraph_nodes,
+    chunkedgraph_roots,
+)
+from crant_core.sandbox.services.chunkedgraph_requests import check_table
+
+_GRAPH_CHUNK_MIP = 0
+_MESHED_LAYERS = 5
+_IMAGE_CHUNK = 64  # voxels
+
+
+async def api_versions(request: Request) -> Response:
+    """List the API versions."""
+    return JSONResponse([0, 1])
+
+
+async def version(request: Request) -> Response:
+    """Say which release of PyChunkedGraph this imitates."""
+    return JSONResponse("2.21.1")
+
+
+async def table_info(request: Request) -> Response:
+    """Describe the segmentation: what caveclient and cloud-volume read first."""
+    check_table(request)
+    return JSONResponse(segmentation_info(base_url(request)))
+
+
+def segmentation_info(base: str) -> dict[str, Any]:
+    """Return the graphene info of the segmentation served at an address."""
+    return {
+        "type": "segmentation",
+        "data_type": "uint64",
+        "num_channels": 1,
+        "scales": [_scale()],
+        "data_dir": f"{base}/gcs/{names.TABLE}",
+        "app": {"supported_api_versions": [0, 1]},
+        "graph": _graph_info(),
+        "chunks_start_at_voxel_offset": True,
+        "mesh": "mesh",
+        "mesh_metadata": {
+            "max_meshed_layer": _MESHED_LAYERS,
+            "uniform_draco_grid_size": 1,
+            "unsharded_mesh_dir": "dynamic",
+        },
+        "sharded_mesh": True,
+        "verify_mesh": True,
+    }
+
+
+def _scale() -> dict[str, Any]:
+    return {
+        "key": "_".join(map(str, layout.RESOLUTION)),
+        "encoding": "compressed_segmentation",
+        "compressed_segmentation_block_size": [8, 8, 8],
+        "chunk_sizes": [[_IMAGE_CHUNK] * 3],
+        "resolution": list(layout.RESOLUTION),
+        "size": layout.volume_size().tolist(),
+        "voxel_offset": list(layout.VOXEL_OFFSET),
+    }
+
+
+def _graph_info() -> dict[str, Any]:
+    start = np.array(layout.VOXEL_OFFSET)
+    return {
+        "chunk_size": list(layout.CHUNK_SIZE),
+        "bounding_box": [start.tolist(), (start + layout.volume_size()).tolist()],
+        "n_bits_for_layer_id": 8,
+        "cv_mip": _GRAPH_CHUNK_MIP,
+        "n_layers": layout.N_LAYERS,
+        "spatial_bit_masks": {str(layer): bits for layer, bits in layout.SPATIAL_BITS.items()},
+    }
+
+
+_TABLE_ROUTES = [
+    *chunkedgraph_roots.ROUTES,
+    *chunkedgraph_nodes.ROUTES,
+    *chunkedgraph_lineage.ROUTES,
+    *chunkedgraph_edits.ROUTES,
+]
+_GZIP = [Middleware(GZipMiddleware, minimum_size=0, compresslevel=1)]  # the level is a matter of speed only
+ROUTES = [
+    Route("/segmentation/api/versions", api_versions),
+    Route("/segmentation/api/version", version),
+    Route("/segmentation/table/{table}/info", table_info),
+    Mount("/segmentation/api/v1/table/{table}", routes=_TABLE_ROUTES, middleware=_GZIP),
+]

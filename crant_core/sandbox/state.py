@@ -1,0 +1,66 @@
+"""What the running sandbox knows: one object, reached by every service through `state(request)`."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, cast
+
+from starlette.requests import Request
+
+from crant_core.sandbox.clock import Clock
+
+if TYPE_CHECKING:
+    from crant_core.sandbox.graph.chunkedgraph import ChunkedGraph
+    from crant_core.sandbox.services.annotation import AnnotationStore
+    from crant_core.sandbox.services.nglstate import StateStore
+    from crant_core.sandbox.services.seatable_sql import SeaTable
+    from crant_core.sandbox.tables.frozen import Frozen
+    from crant_core.sandbox.tables.table import Table
+    from crant_core.sandbox.tables.view import View
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One materialization version; `tables` are the names frozen in it."""
+
+    number: int
+    timestamp: datetime
+    expires: datetime
+    tables: tuple[str, ...] = ()
+
+
+def _annotation_store() -> AnnotationStore:
+    from crant_core.sandbox.services.annotation import AnnotationStore  # it imports this module
+
+    return AnnotationStore()
+
+
+def _state_store() -> StateStore:
+    from crant_core.sandbox.services.nglstate import StateStore  # it imports this module
+
+    return StateStore()
+
+
+@dataclass
+class State:
+    """The mutable world of one sandbox process."""
+
+    token: str
+    graph: ChunkedGraph
+    clock: Clock = field(default_factory=Clock)
+    versions: list[Version] = field(default_factory=list)
+    tables: dict[str, Table] = field(default_factory=dict)
+    seatable: SeaTable | None = None
+    annotations: AnnotationStore = field(default_factory=_annotation_store)
+    links: StateStore = field(default_factory=_state_store)
+    denied: dict[str, str] = field(default_factory=dict)  #: path prefix to why it is refused, see `auth.TokenAuth`
+    views: dict[str, View] = field(default_factory=dict)
+    row_limit: int = 200_000  #: rows one materialization query may return
+    frames: OrderedDict[tuple[str, int], Frozen] = field(default_factory=OrderedDict)  #: cache of `tables.frozen`
+
+
+def state(request: Request) -> State:
+    """Return the state behind a request."""
+    return cast("State", request.app.state.sandbox)
