@@ -5,7 +5,12 @@ from __future__ import annotations
 import os
 import tempfile
 
+import platformdirs
+
 pytest_plugins = ["tests.fixtures.database", "tests.fixtures.sandbox", "tests.fixtures.service"]
+
+# Building the sandbox's world takes half a minute: all runs on a machine share it.
+_worlds = os.environ.get("CRANT_SANDBOX_CACHE") or str(platformdirs.user_cache_path("crant") / "sandbox")
 
 # Libraries read these when they are imported, so a fixture would come too late.
 for name in [name for name in os.environ if name.startswith(("CRANT_", "CELERY_", "FLOWER_", "CLOUD_VOLUME"))]:
@@ -16,4 +21,5 @@ os.environ |= {
     "MPLBACKEND": "agg",
     "BROWSER": "/bin/true",  # caveclient would open one on a 403
     "TQDM_DISABLE": "1",
+    "CRANT_SANDBOX_CACHE": _worlds,
 }

@@ -9,7 +9,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import Mount, Route, Router
 
 from crant_core.sandbox import layout, names
 from crant_core.sandbox.answers import base_url
@@ -99,5 +99,6 @@ ROUTES = [
     Route("/segmentation/api/versions", api_versions),
     Route("/segmentation/api/version", version),
     Route("/segmentation/table/{table}/info", table_info),
-    Mount("/segmentation/api/v1/table/{table}", routes=_TABLE_ROUTES, middleware=_GZIP),
+    # caveclient takes a redirect for a missing login
+    Mount("/segmentation/api/v1/table/{table}", Router(_TABLE_ROUTES, redirect_slashes=False), middleware=_GZIP),
 ]

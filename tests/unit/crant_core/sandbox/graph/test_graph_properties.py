@@ -24,10 +24,14 @@ def edited_graphs(draw):
     pair = st.tuples(*[st.integers(0, len(where) - 1)] * 2).filter(lambda ends: ends[0] != ends[1])
     edges = draw(st.lists(st.tuples(pair, st.booleans()), max_size=14, unique_by=lambda edge: frozenset(edge[0])))
     ends = np.array([edge for edge, _ in edges], dtype=np.int64).reshape(-1, 2)
-    graph = ChunkedGraph.ingest(np.array(supervoxels, dtype=np.uint64), ends, np.array([on for _, on in edges], bool), T0)
+    graph = ChunkedGraph.ingest(
+        np.array(supervoxels, dtype=np.uint64), ends, np.array([on for _, on in edges], bool), T0
+    )
     active = {frozenset((supervoxels[one], supervoxels[other])) for (one, other), on in edges if on}
     seen = [(T0, graph.roots(supervoxels, T0).tolist())]
-    for number, (kind, (one, other)) in enumerate(draw(st.lists(st.tuples(st.sampled_from("mcs"), pair), max_size=8)), 1):
+    for number, (kind, (one, other)) in enumerate(
+        draw(st.lists(st.tuples(st.sampled_from("mcs"), pair), max_size=8)), 1
+    ):
         at = T0 + number * HOUR
         edit(graph, active, kind, (supervoxels[one], supervoxels[other]), at)
         seen.append((at, graph.roots(supervoxels, at).tolist()))
@@ -97,7 +101,7 @@ def test_the_past_never_changes(world):
 @settings(max_examples=100, deadline=None)
 @given(edited_graphs())
 def test_every_node_is_in_a_root_and_has_the_parent_that_has_it(world):
-    graph, supervoxels, _, _ = world
+    graph, _, _, _ = world
     nodes = [*graph.tree.base.nodes.tolist(), *graph.edited_nodes().tolist()]
     assert len(set(nodes)) == len(nodes)
     assert graph.exists(nodes).all()

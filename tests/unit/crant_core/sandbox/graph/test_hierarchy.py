@@ -20,8 +20,8 @@ def graph(supervoxels, edges=(), active=None):
     return ChunkedGraph.ingest(np.array(supervoxels, dtype=np.uint64), ends, on, T0)
 
 
-def children(found, *where):
-    return found.children(node(*where)).tolist()
+def children(found, layer, x, segment):
+    return found.children(node(layer, x, segment)).tolist()
 
 
 def test_a_lone_supervoxel_gets_an_l2_node_and_a_root_and_nothing_between():

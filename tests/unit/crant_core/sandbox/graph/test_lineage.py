@@ -23,11 +23,11 @@ def graph():
     return found
 
 
-def roots(*numbers):
+def roots(*numbers: int):
     return {ROOT + number for number in numbers}
 
 
-def links(*pairs):
+def links(*pairs: tuple[int, int]):
     return {(ROOT + old, ROOT + new) for old, new in pairs}
 
 
