@@ -11,8 +11,7 @@ import numpy as np
 
 from benchmarks.timing import in_turns
 from crant_core.mesh import Mesh
-from crant_core.sandbox.surfaces import read_surface
-from crant_core.sandbox.world import NEURONS
+from crant_core.sandbox.world.navis_data import BODY_IDS, read_surface
 from crant_core.skeleton import skeletonize_mesh
 from crant_core.skeleton.swc import to_swc
 
@@ -36,7 +35,7 @@ def _neuron(subdivisions: int) -> Mesh:
     """Read the third neuron that navis ships; each subdivision makes four faces of one."""
     import trimesh
 
-    mesh = read_surface(NEURONS[2].body_id)
+    mesh = read_surface(BODY_IDS[2])
     vertices, faces = np.asarray(mesh.vertices, dtype=np.float64), np.asarray(mesh.faces, dtype=np.int64)
     for _ in range(subdivisions):
         vertices, faces = trimesh.remesh.subdivide(vertices, faces)

@@ -5,13 +5,17 @@ from __future__ import annotations
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
+import httpx
 import typer
 
 from crant_core.cli import show
 from crant_core.cli.up import interruptible, notice
 from crant_core.client import Crant, Job
+
+if TYPE_CHECKING:
+    from crant_core.stack import RunningStack
 
 
 def demo(
@@ -19,14 +23,13 @@ def demo(
     keep: Annotated[bool | None, typer.Option(help="Leave it running to look around (default: on a terminal)")] = None,
 ) -> None:
     """Start everything, skeletonize five real neurons, show where the results are."""
-    from crant_core.sandbox.world import ROOT_IDS
     from crant_core.stack import Stack, StackOptions
 
     interruptible()
     with Stack(StackOptions(data=data, sandbox=True), notice) as running:
         service = Crant(running.url, running.token)
         show.out.print("\nFive olfactory projection neurons of a fly, dataset demo:")
-        job = service.submit("skeletonize", dataset="demo", ids=ROOT_IDS, label="demo: five real neurons")
+        job = service.submit("skeletonize", dataset="demo", ids=_real_neurons(running), label="demo: five real neurons")
         view = show.follow(job)
         show.job(view)
         _explain(_deliver(job, data))
@@ -36,6 +39,12 @@ def demo(
             with suppress(KeyboardInterrupt):
                 running.wait()
     raise typer.Exit(show.exit_code(view))
+
+
+def _real_neurons(running: RunningStack) -> list[str]:
+    """Return the current roots of the neurons that the offline CAVE did not make up."""
+    world = httpx.get(f"{running.sandbox_url}/_sandbox/world", timeout=30).raise_for_status().json()
+    return [neuron["root_id"] for neuron in world["neurons"] if neuron["body_id"]]
 
 
 def _deliver(job: Job, data: Path) -> Path:

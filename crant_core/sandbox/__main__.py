@@ -16,7 +16,7 @@ from crant_core.sandbox.announcement import announcement
 from crant_core.sandbox.app import create_app
 from crant_core.sandbox.faults.profiles import NAMES, profile
 from crant_core.sandbox.live import Sandbox, open_sandbox
-from crant_core.sandbox.world.cache import open_world
+from crant_core.sandbox.world import cache
 
 _HOST = "127.0.0.1"
 
@@ -45,9 +45,17 @@ def _say(text: str) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Serve until interrupted."""
     options = _parser().parse_args(arguments)
-    sandbox = open_sandbox(options.token, open_world(), options.neurons)
+    if not cache.is_ready():
+        _say(f"{cache.NOTICE}\n")
+    sandbox = open_sandbox(options.token, cache.open_world(), options.neurons)
     sandbox.faults.use(profile(options.profile, options.seed, options.scale))
-    config = uvicorn.Config(create_app(sandbox), host=_HOST, port=options.port, log_level=options.log_level)
+    config = uvicorn.Config(
+        create_app(sandbox),
+        host=_HOST,
+        port=options.port,
+        log_level=options.log_level,
+        timeout_graceful_shutdown=1,  # a hanging request must not outlive the server
+    )
     AnnouncingServer(config, sandbox).run()
 
 

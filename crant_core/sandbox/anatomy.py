@@ -14,7 +14,7 @@ from crant_core.mesh import Mesh
 from crant_core.sandbox import layout
 from crant_core.sandbox.graph.chunkedgraph import ChunkedGraph
 from crant_core.sandbox.world.crowd import Crowd
-from crant_core.sandbox.world.features import Features, combine
+from crant_core.sandbox.world.features import Features, combine, joined
 from crant_core.sandbox.world.world import World
 
 Skeleton = dict[str, Any]
@@ -40,8 +40,9 @@ class Anatomy:
 
     def _attributes(self, l2_id: int) -> dict[str, Any]:
         """Return an L2 chunk's features, as the L2 cache names them; empty for what is no L2 chunk."""
-        supervoxels = self.graph.leaves(l2_id) if l2_id >> 56 == 2 else []  # noqa: PLR2004 - the L2 layer
-        return combine(self._sums(supervoxels)) if len(supervoxels) else {}
+        if l2_id >> 56 != 2 or not self.graph.exists([l2_id])[0]:  # noqa: PLR2004 - the L2 layer
+            return {}
+        return dict(combine(self._sums(self.graph.leaves(l2_id))))
 
     def positions(self, l2_ids: ArrayLike) -> NDArray[np.int64]:
         """Return representative points of L2 chunks, (n, 3) int64, nm."""
@@ -51,6 +52,14 @@ class Anatomy:
     def supervoxel_positions(self, supervoxels: layout.Ids) -> NDArray[np.int64]:
         """Return a point inside each supervoxel, (n, 3) int64, nm."""
         return self._sums(supervoxels).middle
+
+    def supervoxel_near(self, node: int, position: NDArray[np.float64]) -> int | None:
+        """Return the supervoxel of a node whose middle is nearest to a position in nm; None for an unknown node."""
+        supervoxels = self.graph.leaves(node)
+        if not len(supervoxels):
+            return None
+        distances = np.linalg.norm(self.supervoxel_positions(supervoxels) - position, axis=1)
+        return int(supervoxels[distances.argmin()])
 
     def surface(self, node: int) -> Mesh | None:
         """Return a node's surface, vertices in nm; None if nothing of it was meshed."""
@@ -84,7 +93,7 @@ class Anatomy:
         if self.crowd is None or known.any():
             raise KeyError(int(np.asarray(supervoxels)[~known][0]))
         parts = [self.crowd.features(self.crowd.find(int(one))) for one in supervoxels]
-        return Features(*(np.concatenate([getattr(part, name) for part in parts]) for name in Features.__dataclass_fields__))
+        return joined(parts)
 
     def _skeleton(self, root: int) -> Skeleton:
         """Return the tree through a neuron's L2 chunks, as the skeleton service stores it, without metadata.

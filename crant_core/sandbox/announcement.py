@@ -25,6 +25,6 @@ def announcement(sandbox: Sandbox, url: str) -> str:
     client.materialize.synapse_query(pre_ids={root}, materialization_version=3)
     mesh = client.info.segmentation_cloudvolume(progress=False).mesh.get({root})
 
-    annotations: seatable_api.Base("{sandbox.token}", "{url}"), table {names.SEATABLE_TABLE}
-    neurons, versions, files: {url}/_sandbox/world
+    # annotations: seatable_api.Base("{sandbox.token}", "{url}"), table {names.SEATABLE_TABLE}
+    # neurons, versions, files: {url}/_sandbox/world
 """

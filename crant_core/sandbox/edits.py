@@ -29,8 +29,8 @@ def next_moment(known: Sandbox) -> datetime:
 
 def toggle(known: Sandbox, neuron: int) -> Operation:
     """Cut a real neuron at the last place its history joined it, or join it there again."""
-    found = known.world.segmentation
-    pairs = [(int(found.ids[one]), int(found.ids[other])) for one, other in mender_of(known.world.history, neuron).pairs]
+    ids, mender = known.world.segmentation.ids, mender_of(known.world.history, neuron)
+    pairs = [(int(ids[one]), int(ids[other])) for one, other in mender.pairs]
     at = next_moment(known)
     roots = known.graph.roots(np.array(pairs, dtype=np.uint64).ravel(), at)
     change = known.graph.cut if len(np.unique(roots)) == 1 else known.graph.merge

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import cast
@@ -61,6 +62,10 @@ class Sandbox(State):
     def l2_positions(self, l2_ids: NDArray[np.uint64]) -> NDArray[np.int64]:
         """Return representative points of L2 chunks, (n, 3), nm."""
         return self.anatomy.positions(l2_ids)
+
+    def supervoxel_at(self, node: int, position: Sequence[float]) -> int | None:
+        """Return the supervoxel of a node that is nearest to a position in nm."""
+        return self.anatomy.supervoxel_near(node, np.asarray(position, dtype=np.float64))
 
     def fragment(self, node: int) -> tuple[int, int] | None:
         """Return where in its shard a node's initial mesh fragment is: offset and size."""

@@ -113,6 +113,7 @@ class Stack:
             self.runtime = Path(undo.enter_context(tempfile.TemporaryDirectory(prefix="crant-")))
             environment = self._environment()
             self._operate(environment, "db", "upgrade")
+            self._build_world()
             logs = self.folder.path / "logs"
             self.supervisor = Supervisor(self._programs(), directory=self.checkout, runtime=self.runtime, logs=logs)
             undo.callback(self.supervisor.stop)
@@ -206,6 +207,18 @@ class Stack:
         if ran.returncode:
             raise StackError(f"the jobs database cannot be used ({words[0]} {words[1]})", hint=ran.stderr[-2000:])
         return ran.stdout
+
+    def _build_world(self) -> None:
+        """Build what the offline CAVE serves, if this machine has not yet: no part of the stack should wait for it."""
+        if self.sandbox_url is None:
+            return
+        command = [sys.executable, "-m", "crant_core.sandbox.world"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as build:
+            for line in build.stdout or ():
+                self.notice(line.strip())
+            problem = build.stderr.read() if build.stderr else ""
+        if build.returncode:
+            raise StackError("the offline CAVE's world could not be built", hint=problem[-2000:])
 
     def _wait(self) -> None:
         while True:

@@ -74,7 +74,7 @@ def test_the_contracts_hold() -> None:
         ("crant_core/ids.py", "import crant_core.datasets", "one direction inside the library"),
         ("crant_core/datasets.py", "import worker.app", "the library knows neither of the applications"),
         ("crant_core/stack/__init__.py", "import celery", "crant up starts processes, it imports none of them"),
-        ("crant_core/sandbox/world.py", "import crant_core.jobs.wire", "the sandbox knows nothing of the service"),
+        ("crant_core/sandbox/state.py", "import crant_core.jobs.wire", "the sandbox knows nothing of the service"),
     ],
 )
 def test_a_wrong_arrow_breaks_its_contract(file: str, line: str, contract: str, tmp_path: Path) -> None:

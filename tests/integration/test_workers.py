@@ -12,8 +12,8 @@ import pytest
 from crant_core.jobs.artifacts import CloudStore
 from crant_core.jobs.model import JobState
 from crant_core.jobs.tables import JobRow
-from crant_core.sandbox.world import ROOT_IDS as ROOTS
 from crant_core.times import parse_at
+from tests.fixtures.neurons import live_roots
 from tests.fixtures.service import Service, until
 
 MISSING = [(8 << 56) + n for n in range(1, 41)]  #: roots without a mesh: quick items, each of which must fail once
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.timeout(180)
 
 
 def submit(service: Service) -> JobRow:
-    return service.engine.submit([*ROOTS, *MISSING], parameters={"heal": True}, at="mat")
+    return service.engine.submit([*live_roots(), *MISSING], parameters={"heal": True}, at="live")
 
 
 def in_mid_run(service: Service, job: JobRow) -> bool:
@@ -35,14 +35,17 @@ def assert_all_is_right(service: Service, job: JobRow) -> None:
     """Every item has exactly one result, every file is sound, nothing is left open."""
     assert (job.state, job.succeeded, job.failed) == (JobState.PARTIAL, 5, 40), service.logs()
     items = service.engine.jobs.items(job.id, limit=100)
-    assert [item.key for item in items] == [str(root) for root in (*ROOTS, *MISSING)]
+    assert [item.key for item in items] == [str(root) for root in (*live_roots(), *MISSING)]
     assert Counter(item.error_code for item in items) == {None: 5, "mesh_not_found": 40}
     ends = Counter(e.data["key"] for e in service.engine.jobs.events(job.id) if e.type.startswith("item_"))
     assert set(ends.values()) == {1}
     assert len(ends) == 45
     store = CloudStore(service.environment["CRANT_ARTIFACTS_URL"])
     artifacts = service.engine.jobs.artifacts(job.id)
-    assert {a.name for a in artifacts} >= {f"{root}.swc" for root in ROOTS} | {"manifest.json", "neurons.parquet"}
+    assert {a.name for a in artifacts} >= {f"{root}.swc" for root in live_roots()} | {
+        "manifest.json",
+        "neurons.parquet",
+    }
     for artifact in artifacts:
         assert hashlib.sha256(store.get(artifact.sha256)).hexdigest() == artifact.sha256
 

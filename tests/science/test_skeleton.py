@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from crant_core.errors import SkeletonError
 from crant_core.mesh import Mesh
-from crant_core.sandbox import surfaces, world
+from crant_core.sandbox.world import navis_data
 from crant_core.skeleton import Skeleton, skeletonize_mesh
 from tests.fixtures.shapes import fork, joined, tube
 
-NEURONS = [neuron.body_id for neuron in world.NEURONS]
+NEURONS = navis_data.BODY_IDS
 
 
 def identical(one: Skeleton, other: Skeleton) -> bool:
@@ -22,7 +22,7 @@ def identical(one: Skeleton, other: Skeleton) -> bool:
 
 def reference_cable_nm(body_id: int) -> float:
     """Cable of hemibrain's own skeleton, which was made from the full-resolution segmentation."""
-    table = np.loadtxt(surfaces.data_folder() / "swc" / f"{body_id}.swc")
+    table = np.loadtxt(navis_data.data_folder() / "swc" / f"{body_id}.swc")
     row = {int(node): index for index, node in enumerate(table[:, 0])}
     edges = np.array([(index, row[int(parent)]) for index, parent in enumerate(table[:, 6]) if parent > 0])
     return float(8 * np.linalg.norm(table[edges[:, 0], 2:5] - table[edges[:, 1], 2:5], axis=1).sum())
@@ -76,7 +76,7 @@ def test_waves_and_steps_change_the_detail_not_the_shape(waves: int, step_size: 
 
 @pytest.mark.parametrize("body_id", NEURONS)
 def test_a_real_neuron_becomes_one_tree_of_plausible_cable(body_id: int):
-    skeleton = skeletonize_mesh(surfaces.read_surface(body_id))
+    skeleton = skeletonize_mesh(navis_data.read_surface(body_id))
     assert skeleton.n_roots == 1
     # navis' meshes are decimated to a mean edge of 1 µm, which loses the thinnest neurites: measured 0.70 … 0.76.
     assert 0.65 < skeleton.cable_length / reference_cable_nm(body_id) < 0.85
@@ -84,14 +84,14 @@ def test_a_real_neuron_becomes_one_tree_of_plausible_cable(body_id: int):
 
 @pytest.mark.parametrize("body_id", NEURONS)
 def test_a_real_neurons_skeleton_stays_inside_its_bounding_box(body_id: int):
-    mesh = surfaces.read_surface(body_id)
+    mesh = navis_data.read_surface(body_id)
     skeleton = skeletonize_mesh(mesh)
     assert (skeleton.nodes >= mesh.vertices.min(axis=0) - 0.001).all()
     assert (skeleton.nodes <= mesh.vertices.max(axis=0) + 0.001).all()
 
 
 def test_the_same_mesh_gives_the_same_skeleton_and_leaves_the_random_state_alone():
-    mesh = surfaces.read_surface(NEURONS[0])
+    mesh = navis_data.read_surface(NEURONS[0])
     np.random.seed(7)
     expected = np.random.random(3)
     np.random.seed(7)
@@ -101,7 +101,7 @@ def test_the_same_mesh_gives_the_same_skeleton_and_leaves_the_random_state_alone
 
 @pytest.mark.parametrize("body_id", NEURONS)
 def test_moving_a_neuron_moves_its_skeleton_and_changes_nothing_else(body_id: int):
-    mesh, shift = surfaces.read_surface(body_id), np.array([12_345.0, -777.0, 1_000_000.0])
+    mesh, shift = navis_data.read_surface(body_id), np.array([12_345.0, -777.0, 1_000_000.0])
     here, there = skeletonize_mesh(mesh), skeletonize_mesh(Mesh(mesh.vertices + shift, mesh.faces))
     assert np.array_equal(here.parents, there.parents)
     assert np.allclose(here.nodes + shift, there.nodes, rtol=0, atol=1e-6)

@@ -1,4 +1,4 @@
-"""The EM volume: synthetic, and recognisably so. Membranes follow the segmentation, T-bars are dark, the rest is grain."""
+"""The EM volume: synthetic, and seen to be. Membranes follow the segmentation, T-bars are dark, the rest is grain."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _draw(world: World, synapses: NDArray[np.float64], box: Box) -> NDArray[np.u
     picture[_borders(labels)] = _MEMBRANE
     _add_tbars(picture, synapses, box)
     grain = np.random.default_rng(box[0].tolist()).normal(0, _GRAIN, picture.shape)
-    return np.clip(picture + uniform_filter(grain, 3) * 3, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(picture + uniform_filter(grain, 3) * 3, 0, 255), dtype=np.uint8)
 
 
 def _borders(labels: NDArray[np.uint64]) -> NDArray[np.bool_]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache, lru_cache
+from typing import Any
 
 from crant_core.sandbox import layout
 from crant_core.sandbox.anatomy import Anatomy
@@ -37,7 +38,7 @@ def node_of(name: str) -> int:
 
 
 def _names(node: int, name: str) -> bool:
-    return layout.layer_of(node) >= 2 and fragments.dynamic_name(node) == name  # noqa: PLR2004 - the L2 layer
+    return node >> 56 >= 2 and fragments.dynamic_name(node) == name  # noqa: PLR2004 - the L2 layer
 
 
 @lru_cache(256)
@@ -79,9 +80,9 @@ def _neuropil(world: World, number: int) -> tuple[bytes, bytes]:
 
 def find_brain(world: World, path: str) -> Stored | None:
     """Return the brain's surface as the legacy mesh of segment 1."""
-    if path in {"mesh/tissue_mesh.frag"}:
+    if path == "mesh/tissue_mesh.frag":
         return Stored(fragments.raw(world.surface("brain")))
-    known = {
+    known: dict[str, dict[str, Any]] = {
         "info": {"@type": "neuroglancer_legacy_mesh", "mesh": "mesh"},
         "mesh/info": {"@type": "neuroglancer_legacy_mesh"},
         "mesh/1:0": {"fragments": ["tissue_mesh.frag"]},

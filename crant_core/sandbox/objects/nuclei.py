@@ -1,4 +1,4 @@
-"""The nuclei: balls around real and made-up somata, as a volume and as meshes, named by the supervoxel at their centre."""
+"""The nuclei: balls around real and made-up somata, as a volume and as meshes; their ids are supervoxels' ids."""
 
 from __future__ import annotations
 

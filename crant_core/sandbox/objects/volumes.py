@@ -58,4 +58,5 @@ class Scale:
 
 def info(scales: tuple[Scale, ...], kind: str, data_type: str, **more: Any) -> Mapping[str, Any]:
     """Return a volume's `info`."""
-    return {"type": kind, "data_type": data_type, "num_channels": 1, "scales": [scale.as_info() for scale in scales], **more}
+    described = [scale.as_info() for scale in scales]
+    return {"type": kind, "data_type": data_type, "num_channels": 1, "scales": described, **more}

@@ -10,9 +10,9 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from crant_core.sandbox import names
+from crant_core.sandbox.live import Sandbox, sandbox
 from crant_core.sandbox.objects import exports, imagery, meshes, nuclei, segmentation
 from crant_core.sandbox.objects.stored import Stored
-from crant_core.sandbox.live import Sandbox, sandbox
 
 # cloud-files shares connections between forked processes, which then read each other's bytes: never keep one alive.
 _HEADERS = {"Connection": "close", "Access-Control-Allow-Origin": "*", "Accept-Ranges": "bytes"}

@@ -6,7 +6,7 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import Mount, Route, Router
 
 from crant_core.sandbox import layout, names
 from crant_core.sandbox.answers import base_url, not_found
@@ -60,7 +60,7 @@ async def datastacks_of_volume(request: Request) -> Response:
 
 
 def _description(base: str) -> dict[str, Any]:
-    resolution = {f"viewer_resolution_{axis}": float(nm) for axis, nm in zip("xyz", layout.USER_RESOLUTION, strict=True)}
+    x, y, z = (float(nm) for nm in layout.USER_RESOLUTION)
     return {
         "aligned_volume": _volume(base),
         "segmentation_source": f"graphene://{base}/segmentation/table/{names.TABLE}",
@@ -71,7 +71,9 @@ def _description(base: str) -> dict[str, Any]:
         "soma_table": names.NUCLEI,
         "local_server": base,
         "description": "Five hemibrain neurons from navis with made-up partners, offline",
-        **resolution,
+        "viewer_resolution_x": x,
+        "viewer_resolution_y": y,
+        "viewer_resolution_z": z,
         "proofreading_status_table": "backbone_proofread",
         "cell_identification_table": "cell_info",
         "proofreading_review_table": None,
@@ -97,4 +99,4 @@ _V2 = [
     Route("/aligned_volume/{name}", aligned_volume),
     Route("/aligned_volume/{name}/datastacks", datastacks_of_volume),
 ]
-ROUTES = [Route("/info/version", version), Mount("/info/api/v2", routes=_V2)]
+ROUTES = [Route("/info/version", version), Mount("/info/api/v2", Router(_V2, redirect_slashes=False))]

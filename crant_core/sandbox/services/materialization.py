@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import Mount, Route, Router
 
 from crant_core.sandbox import names
 from crant_core.sandbox.answers import Refusal
@@ -100,6 +100,6 @@ _RUN_ROUTES = [
 ROUTES = [
     Route("/materialize/api/versions", api_versions),
     Route("/materialize/version", release),
-    Mount("/materialize/api/v{api:int}/datastack/{datastack}", routes=_DATASTACK_ROUTES),
-    Mount("/materialize/api/v2/materialize/run", routes=_RUN_ROUTES),
+    Mount("/materialize/api/v{api:int}/datastack/{datastack}", Router(_DATASTACK_ROUTES, redirect_slashes=False)),
+    Mount("/materialize/api/v2/materialize/run", Router(_RUN_ROUTES, redirect_slashes=False)),
 ]

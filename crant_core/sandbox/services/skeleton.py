@@ -10,7 +10,7 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import Mount, Route, Router
 
 from crant_core.sandbox import names, skeletons
 from crant_core.sandbox.live import Sandbox, sandbox
@@ -131,8 +131,11 @@ async def query_cache(request: Request) -> Response:
     """List ready skeletons by the beginnings of their root ids."""
     known, limit = sandbox(request), request.path_params["limit"]
     starts = tuple(request.path_params["prefixes"].split(","))
-    files = [f"{names.DATASTACK}__{root}.h5.gz" for root in known.skeletons.ready(known.clock.now())
-             if str(root).startswith(starts)]
+    files = [
+        f"{names.DATASTACK}__{root}.h5.gz"
+        for root in known.skeletons.ready(known.clock.now())
+        if str(root).startswith(starts)
+    ]
     found: dict[str, Any] = {"num_found": len(files), "files": files[:limit] if limit else files}
     return JSONResponse(found)
 
@@ -159,5 +162,5 @@ _DATASTACK_ROUTES = [
 ROUTES = [
     Route("/skeletoncache/api/version", version),
     Route("/skeletoncache/api/versions", versions),
-    Mount(f"/skeletoncache/api/v1/{names.DATASTACK}", routes=_DATASTACK_ROUTES),
+    Mount(f"/skeletoncache/api/v1/{names.DATASTACK}", Router(_DATASTACK_ROUTES, redirect_slashes=False)),
 ]

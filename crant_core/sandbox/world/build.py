@@ -14,7 +14,17 @@ from scipy.spatial import cKDTree
 from crant_core.mesh import Mesh
 from crant_core.sandbox import layout
 from crant_core.sandbox.graph.chunkedgraph import ChunkedGraph
-from crant_core.sandbox.world import features, fragments, history, navis_data, segmentation, shards, surfaces, world
+from crant_core.sandbox.world import (
+    features,
+    fragments,
+    history,
+    navis_data,
+    segmentation,
+    shards,
+    surfaces,
+    truth,
+    world,
+)
 from crant_core.sandbox.world import synapses as syn
 from crant_core.sandbox.world import voxels as vx
 from crant_core.sandbox.world.cells import save_cells
@@ -22,7 +32,6 @@ from crant_core.sandbox.world.morphology import Morphology, pieces
 from crant_core.sandbox.world.neuropils import Neuropil, centre
 from crant_core.sandbox.world.neuropils import make as make_neuropils
 from crant_core.sandbox.world.partners import Partners, make_partners
-from crant_core.sandbox.world.truth import save_truth
 from crant_core.sandbox.world.tubes import tube_mesh
 
 PARTNERS = 60
@@ -57,7 +66,16 @@ def build(folder: Path) -> None:
     synapses = _save_synapses(folder, sites, partners, found, random)
     neuropils = _save_neuropils(folder, synapses)
     save_cells(folder, shapes.trees, found, graph)
-    save_truth(folder, shapes, owners, found, graph, synapses, neuropils)
+    truths = {
+        "neurons": truth.neurons(found),
+        "vertices": truth.vertices(shapes.surfaces, owners, found),
+        "skeletons": truth.skeletons(shapes.trees),
+        "synapse_neurons": truth.synapse_neurons(synapses),
+        "synapse_neuropils": neuropils,
+        "lineage": truth.lineage(graph),
+    }
+    for name, frame in truths.items():
+        world.save_frame(folder, f"truth/{name}", frame)
 
 
 def _partners(random: np.random.Generator) -> tuple[pd.DataFrame, Partners]:
@@ -93,7 +111,7 @@ def _claims(labelled: segmentation.Labelled, neuron: int, shapes: Shapes) -> tup
     """List voxels that a neuron must have: its surface reaches into a chunk where tubes left it none."""
     tree, surface = shapes.trees[neuron], shapes.surfaces[neuron]
     mine = vx.grid_of(labelled.keys[labelled.neuron == neuron]) // vx.PER_CHUNK
-    centres = surface.vertices[surface.faces].mean(axis=1)
+    centres = np.asarray(surface.vertices, dtype=np.float64)[surface.faces].mean(axis=1)
     chunks = vx.key_of(surfaces.triangle_chunks(surface))
     lonely = centres[~np.isin(chunks, np.unique(vx.key_of(mine)))]
     keys, first = np.unique(vx.key_of(vx.grid_at(lonely)), return_index=True)
@@ -109,7 +127,7 @@ def _owners(found: segmentation.Segmentation, neuron: int, surface: Mesh) -> NDA
     """Return the supervoxel (index) of each triangle: the nearest of its neuron in its chunk."""
     voxels = np.flatnonzero(found.voxels.neuron == neuron)
     grid = vx.grid_of(found.voxels.keys[voxels])
-    centres = surface.vertices[surface.faces].mean(axis=1)
+    centres = np.asarray(surface.vertices, dtype=np.float64)[surface.faces].mean(axis=1)
     nearest = surfaces.nearest_in_chunk(
         centres, surfaces.triangle_chunks(surface), vx.centre_of(grid), grid // vx.PER_CHUNK
     )
@@ -119,7 +137,11 @@ def _owners(found: segmentation.Segmentation, neuron: int, surface: Mesh) -> NDA
 
 
 def _save_surfaces(
-    folder: Path, shapes: Shapes, owners: Sequence[NDArray[np.int64]], found: segmentation.Segmentation, graph: ChunkedGraph
+    folder: Path,
+    shapes: Shapes,
+    owners: Sequence[NDArray[np.int64]],
+    found: segmentation.Segmentation,
+    graph: ChunkedGraph,
 ) -> None:
     starts = np.cumsum([0, *(len(surface.vertices) for surface in shapes.surfaces)])
     triangles = fragments.sort_triangles(

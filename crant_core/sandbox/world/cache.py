@@ -10,32 +10,49 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import platformdirs
 from filelock import FileLock
 
 from crant_core.errors import StackError
 from crant_core.sandbox.world.navis_data import data_folder
-from crant_core.sandbox.world.world import World
 
+if TYPE_CHECKING:
+    from crant_core.sandbox.world.world import World
+
+NOTICE = "building the offline CAVE's world, once on this machine: about half a minute"
 _COMPLETE = "complete"  #: written last
+_NOT_BUILDERS = {"__main__.py", "cache.py", "crowd.py", "crowd_tables.py"}  # change no stored file
 _MAKERS = ("numpy", "scipy", "pandas", "pyarrow", "DracoPy", "cloud-volume")
 _FOLDER = "CRANT_SANDBOX_CACHE"  #: environment variable: where built worlds are kept
 
 
 def open_world() -> World:
-    """Return the world, building it first if no earlier build used the same code and data.
+    """Return the world, building it first if no earlier build used the same code, data and libraries.
 
     Raises
     ------
     StackError
         navis is missing, or the build failed.
     """
+    from crant_core.sandbox.world.world import World
+
+    return World(prepare())
+
+
+def is_ready() -> bool:
+    """Say whether the world was built already."""
+    return (cache_folder() / fingerprint() / _COMPLETE).exists()
+
+
+def prepare() -> Path:
+    """Return the world's folder, building it first if need be."""
     folder = cache_folder() / fingerprint()
     with _alone(folder):
         if not (folder / _COMPLETE).exists():
             _build(folder)
-    return World(folder)
+    return folder
 
 
 def cache_folder() -> Path:
@@ -55,7 +72,9 @@ def fingerprint() -> str:
 
 def _sources() -> Iterator[Path]:
     here = Path(__file__).parent
-    yield from sorted([*here.glob("*.py"), *(here.parent / "graph").glob("*.py"), here.parent / "layout.py"])
+    builders = [path for path in here.glob("*.py") if path.name not in _NOT_BUILDERS]
+    others = (here.parent / name for name in ("layout.py", "tables/columns.py", "tables/frozen.py"))
+    yield from sorted([*builders, *(here.parent / "graph").glob("*.py"), *others])
     yield from sorted(path for path in data_folder().rglob("*") if path.suffix in {".obj", ".swc", ".csv"})
 
 

@@ -34,11 +34,21 @@ _CENTRAL_COMPLEX = (
     *(("PBt", "delta7", "glutamate"),) * 4,
     *(("PBt", "PFN", "acetylcholine, sNPF"),) * 4,
 )
+_OPN = "olfactory_projection_neuron"
 _WEDGES = ("R1", "L8", "R2", "L7", "R3", "L6", "R4", "L5")  # column labels of the EPG/PEG neurons
 _OTHERS = (
-    Role("olfactory_projection_neuron", "mPN", "left", "mALT", ("AL", "MB", "LH"), "ascending", "afferent", "acetylcholine"),
-    Role("olfactory_projection_neuron", "lPN", "left", "lALT", ("AL", "LH"), "ascending", "afferent", "acetylcholine"),
-    Role("olfactory_projection_neuron", "mlPN", "right", "mlALT", ("AL", "LH"), "ascending", "afferent", "GABA"),
+    Role(
+        _OPN,
+        "mPN",
+        "left",
+        "mALT",
+        ("AL", "MB", "LH"),
+        "ascending",
+        "afferent",
+        "acetylcholine",
+    ),
+    Role(_OPN, "lPN", "left", "lALT", ("AL", "LH"), "ascending", "afferent", "acetylcholine"),
+    Role(_OPN, "mlPN", "right", "mlALT", ("AL", "LH"), "ascending", "afferent", "GABA"),
     Role("spiny_kenyon_cell", "KC", "right", None, ("MB",), "intrinsic", "intrinsic", "acetylcholine, sNPF"),
     Role("descending_neuron", "DN", "left", None, ("LH",), "descending", "efferent", None),
     Role("ER_input", "PFN?", "right", None, ("CX", "AL"), "intrinsic", "intrinsic", None),
@@ -59,8 +69,15 @@ def roles(trees: Sequence[Morphology], real: int) -> list[Role]:
 
 def _projection_neuron(number: int) -> Role:
     return Role(
-        "olfactory_projection_neuron", "DA1_lPN", "right", "mALT", ("AL", "MB", "LH"), "ascending", "afferent",
-        "acetylcholine", f"DA1_lPN_{number + 1}",
+        _OPN,
+        "DA1_lPN",
+        "right",
+        "mALT",
+        ("AL", "MB", "LH"),
+        "ascending",
+        "afferent",
+        "acetylcholine",
+        f"DA1_lPN_{number + 1}",
     )
 
 

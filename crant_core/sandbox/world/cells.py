@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from crant_core.sandbox import layout, names
 from crant_core.sandbox.graph.chunkedgraph import ChunkedGraph
-from crant_core.sandbox.world import annotations, cast, world
+from crant_core.sandbox.world import cast, meta_table, world
 from crant_core.sandbox.world.history import VERSIONS
 from crant_core.sandbox.world.morphology import Morphology
 from crant_core.sandbox.world.navis_data import BODY_IDS
@@ -31,12 +31,12 @@ def save_cells(folder: Path, trees: Sequence[Morphology], found: Segmentation, g
     roles = cast.roles(trees, len(BODY_IDS))
     has_nucleus = _nuclei(trees)
     ids = [int(one) if there else None for one, there in zip(supervoxels, has_nucleus, strict=True)]
-    world.save_frame(folder, "seatable", annotations.meta_rows(roles, roots, supervoxels, positions, ids))
+    world.save_frame(folder, "seatable", meta_table.meta_rows(roles, roots, supervoxels, positions, ids))
     nuclei = _nucleus_rows(supervoxels[has_nucleus], positions[has_nucleus], np.flatnonzero(has_nucleus))
     world.save_frame(folder, f"tables/{names.NUCLEI}", nuclei)
     world.save_frame(folder, "tables/nucleus_alternative_points", _alternatives(nuclei))
     world.save_frame(folder, "tables/cell_info", _types(nuclei, [roles[i] for i in np.flatnonzero(has_nucleus)]))
-    proofread = annotations.cell_rows(len(trees), supervoxels, positions) | {
+    proofread = meta_table.cell_rows(len(trees), supervoxels, positions) | {
         "user_id": np.full(len(trees), 11),
         "proofread": np.arange(len(trees)) < len(BODY_IDS),
     }
@@ -52,7 +52,7 @@ def _nuclei(trees: Sequence[Morphology]) -> NDArray[np.bool_]:
 def _nucleus_rows(
     supervoxels: NDArray[np.uint64], positions: NDArray[np.float64], neurons: NDArray[np.int64]
 ) -> pd.DataFrame:
-    rows = annotations.cell_rows(len(positions), supervoxels, positions)
+    rows = meta_table.cell_rows(len(positions), supervoxels, positions)
     radius = np.where(neurons < len(BODY_IDS), *_NUCLEUS)
     rows["volume"] = (4 / 3 * np.pi * (radius / 1000) ** 3).astype(np.float32)  # µm³, as in the schema
     for name, sign in (("bb_start", -1), ("bb_end", 1)):
@@ -63,13 +63,13 @@ def _nucleus_rows(
 
 def _alternatives(nuclei: pd.DataFrame) -> pd.DataFrame:
     """Give the first two nuclei a second point: where a person would look them up instead."""
-    common = ["created", "deleted", "superceded_id", "valid", *(c for c in nuclei if c.startswith("pt_"))]
+    common = ["created", "deleted", "superceded_id", "valid", *(str(c) for c in nuclei if str(c).startswith("pt_"))]
     rows = nuclei[common].head(2).reset_index(drop=True)
     return rows.assign(id=[1, 2], target_id=nuclei["id"].head(2).to_numpy())[["id", "target_id", *common]]
 
 
 def _types(nuclei: pd.DataFrame, roles: Sequence[cast.Role]) -> pd.DataFrame:
-    rows = nuclei[["created", "deleted", "superceded_id", "valid"]].copy()
+    rows = nuclei[["id", "created", "deleted", "superceded_id", "valid"]].copy()
     rows["id"], rows["target_id"] = np.arange(1, len(rows) + 1), nuclei["id"]
     rows["classification_system"] = "sandbox"
     rows["cell_type"] = [role.cell_class or "unknown" for role in roles]

@@ -89,7 +89,7 @@ class Crowd:
 
     def skeleton(self, neuron: int) -> Morphology:
         """Return a copy's true skeleton."""
-        return self.trees[neuron % len(self.trees)].moved(self.offset_nm(neuron))
+        return self.trees[neuron % len(self.trees)].moved(self.offset_nm(neuron).astype(np.float64))
 
     def mesh(self, neuron: int) -> Mesh:
         """Draw a copy's surface: tubes around its skeleton, coarse or fine depending on its number."""
@@ -133,7 +133,13 @@ def moved(sums: Features, offset: NDArray[np.int64]) -> Features:
     cross = sums.first[:, :, None] * offset
     second = sums.second + cross + cross.swapaxes(1, 2) + count[:, :, None] * np.outer(offset, offset)
     return Features(
-        sums.count, sums.first + count * offset, second, sums.area, sums.radius, sums.thickest, sums.faces,
+        sums.count,
+        sums.first + count * offset,
+        second,
+        sums.area,
+        sums.radius,
+        sums.thickest,
+        sums.faces,
         sums.middle + offset,
     )
 
@@ -141,8 +147,14 @@ def moved(sums: Features, offset: NDArray[np.int64]) -> Features:
 def _one_voxel(position: NDArray[np.int64]) -> Features:
     one = np.ones(1)
     return Features(
-        one.astype(np.int64), position[None].astype(float), np.outer(position, position)[None].astype(float),
-        np.full(1, 50_000), one * 60.0, one * 60.0, np.zeros((1, 2, 3), dtype=np.int64), position[None],
+        one.astype(np.int64),
+        position[None].astype(float),
+        np.outer(position, position)[None].astype(float),
+        np.full(1, 50_000),
+        one * 60.0,
+        one * 60.0,
+        np.zeros((1, 2, 3), dtype=np.int64),
+        position[None],
     )
 
 
@@ -163,13 +175,21 @@ def gather(world: World, graph: ChunkedGraph, count: int) -> Crowd:
     starts = np.cumsum([0, *map(len, chunks)])
     edges = [template.edges + start for template, start in zip(chosen, starts, strict=False)]
     fragments = random.integers(0, layout.SIZE_IN_CHUNKS, (count * FRAGMENTS_PER_NEURON, 3))
-    neuron = np.concatenate([np.repeat(np.arange(count), np.diff(starts)), np.full(len(fragments), -1)])
-    row = np.concatenate([*(np.arange(len(part)) for part in chunks), np.zeros(len(fragments), dtype=np.int64)])
+    none = np.full(len(fragments), -1)
+    neuron = np.concatenate([np.repeat(np.arange(count), np.diff(starts)), none])
+    row = np.concatenate([*(np.arange(len(part)) for part in chunks), none + 1])
     ids, order = _numbered(np.concatenate([*chunks, fragments]))
     rank = np.argsort(order)
     return Crowd(
-        ids, neuron[order].astype(np.int32), row[order].astype(np.int32), rank[np.concatenate(edges)], moves, starts, rank, templates,
-        world.trees[: len(BODY_IDS)],
+        ids=ids,
+        neuron=neuron[order].astype(np.int32),
+        row=row[order].astype(np.int32),
+        edges=rank[np.concatenate(edges)],
+        moves=moves,
+        starts=starts,
+        places=rank,
+        templates=templates,
+        trees=world.trees[: len(BODY_IDS)],
     )
 
 
@@ -196,4 +216,3 @@ def with_crowd(supervoxels: layout.Ids, history: History, middles: NDArray[np.in
     together = np.concatenate([supervoxels, crowd.ids])
     places = np.vstack([middles, np.zeros((len(crowd.ids), 3), dtype=np.int64)])
     return replay(together, History(edges, active, history.edits), places)
-

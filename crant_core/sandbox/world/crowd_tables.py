@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from crant_core.sandbox import layout
 from crant_core.sandbox.graph.chunkedgraph import ChunkedGraph
-from crant_core.sandbox.world.annotations import COLUMNS
 from crant_core.sandbox.world.crowd import Crowd
 from crant_core.sandbox.world.history import INGESTED, VERSIONS
+from crant_core.sandbox.world.meta_table import COLUMNS
 
 SYNAPSES_PER_NEURON = 1000
 
@@ -65,14 +65,13 @@ def meta_rows(crowd: Crowd, graph: ChunkedGraph) -> pd.DataFrame:
     roots = graph.roots(supervoxels, VERSIONS[-1].timestamp).astype(str)
     is_copy = np.arange(len(places)) < count
     middle = layout.chunk_start(layout.chunk_of(supervoxels)) + layout.chunk_nm() // 2
-    rows = pd.DataFrame(index=range(len(places)), columns=list(COLUMNS), dtype=object)
-    rows = rows.where(rows.notna(), None)
+    rows = pd.DataFrame({name: [None] * len(places) for name in COLUMNS}, dtype=object)
     rows["root_id"] = rows["root_id_processed"] = roots
     rows["supervoxel_id"] = supervoxels.astype(str)
     rows["position"] = [f"{x}, {y}, {z}" for x, y, z in (middle // layout.USER_RESOLUTION).tolist()]
     rows["cell_class"] = np.where(is_copy, "load_copy", "load_fragment")
     rows["side"] = np.where(np.arange(len(places)) % 2, "left", "right")
-    rows["proofread"] = np.where(is_copy, True, None)
+    rows["proofread"] = [True if copy else None for copy in is_copy.tolist()]
     rows["status"] = [["BACKBONE_PROOFREAD"] if copy else [] for copy in is_copy.tolist()]
     rows["region"] = [["AL"] for _ in range(len(places))]
     rows["annotator_notes"] = "copy for load"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -50,6 +51,11 @@ class Features:
         return Features(*(getattr(self, field.name)[index] for field in fields(self)))
 
 
+def joined(parts: Sequence[Features]) -> Features:
+    """Return the sums of several groups of supervoxels, one after the other."""
+    return Features(*(np.concatenate([getattr(part, one.name) for part in parts]) for one in fields(Features)))
+
+
 def measure(found: Segmentation, radii: NDArray[np.float64]) -> Features:
     """Sum up every supervoxel; `radii` is the neurite's radius at each voxel, nm."""
     owner, size = found.of_voxel, len(found.ids)
@@ -65,7 +71,7 @@ def measure(found: Segmentation, radii: NDArray[np.float64]) -> Features:
         first=first,
         second=_sums(owner, products, size).reshape(size, 3, 3),
         area=np.bincount(owner, _exposed(found.voxels) @ _AREA_NM2, size).astype(np.int64),
-        radius=np.bincount(owner, radii, size),
+        radius=np.bincount(owner, radii, size).astype(np.float64),
         thickest=thickest,
         faces=_border_counts(owner, grid, size),
         middle=_middles(owner, positions, first / count[:, None]),

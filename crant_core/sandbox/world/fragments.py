@@ -42,8 +42,9 @@ class Triangles:
         return Mesh(self.vertices[corners], faces.reshape(-1, 3))
 
 
-def sort_triangles(vertices: NDArray[np.float64], faces: NDArray[np.int64], owner: NDArray[np.int64],
-                   supervoxels: int) -> Triangles:
+def sort_triangles(
+    vertices: NDArray[np.float64], faces: NDArray[np.int64], owner: NDArray[np.int64], supervoxels: int
+) -> Triangles:
     """Group triangles by the supervoxel that owns each."""
     order = np.argsort(owner, kind="stable")
     return Triangles(vertices, faces[order], np.searchsorted(owner[order], np.arange(supervoxels + 1)))

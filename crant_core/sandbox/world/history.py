@@ -21,12 +21,9 @@ from crant_core.sandbox.world.segmentation import Segmentation, neighbours
 INGESTED = datetime(2025, 1, 6, 10, 0, 0, 250000, tzinfo=UTC)
 PIECES = 4
 _FAR_FUTURE = datetime(2125, 1, 1, tzinfo=UTC)
-_MERGERS = ((0, 1), (0, 2), (1, 1), (1, 2), (2, 1), (2, 2), (3, 1), (0, 3), (1, 3), (3, 2), (4, 1)) + (
-    (3, 3),
-    (2, 3),
-    (4, 2),
-    (4, 3),
-)  #: neuron, piece; the last four follow the last version
+# neuron and piece; the last four follow the last version
+_BEFORE = ((0, 1), (0, 2), (1, 1), (1, 2), (2, 1), (2, 2), (3, 1), (0, 3), (1, 3), (3, 2), (4, 1))
+_MERGERS = (*_BEFORE, (3, 3), (2, 3), (4, 2), (4, 3))
 _SPLIT_AFTER = 5  # mergers: then the false one is undone
 _BETWEEN_EDITS = timedelta(days=10)
 _NEAR_CUT = 2500.0  # nm: edges this near a cut are mended by one merger
@@ -65,11 +62,12 @@ class History:
     edits: tuple[Edit, ...]
 
 
-def script(found: Segmentation, middles: NDArray[np.int64], trees: Sequence[Morphology],
-           pieces: Sequence[NDArray[np.int64]]) -> History:
+def script(
+    found: Segmentation, middles: NDArray[np.int64], trees: Sequence[Morphology], pieces: Sequence[NDArray[np.int64]]
+) -> History:
     """Write the history of a segmentation whose first neurons were cut into pieces."""
     false = _touching(found, 0, 1)
-    mergers = [Edit(_mending(found, middles, trees, pieces, neuron, piece)) for neuron, piece in _MERGERS]
+    mergers = [Edit(_mending(found, middles, trees[one[0]], pieces[one[0]], one)) for one in _MERGERS]
     edits = [*mergers[:_SPLIT_AFTER], Edit((false,), joins=False), *mergers[_SPLIT_AFTER:]]
     active = found.piece[found.edges[:, 0]] == found.piece[found.edges[:, 1]]
     return History(np.vstack([found.edges, [false]]), np.append(active, True), tuple(edits))
@@ -88,13 +86,12 @@ def _touching(found: Segmentation, one: int, other: int) -> tuple[int, int]:
 def _mending(
     found: Segmentation,
     middles: NDArray[np.int64],
-    trees: Sequence[Morphology],
-    pieces: Sequence[NDArray[np.int64]],
-    neuron: int,
-    piece: int,
+    tree: Morphology,
+    part: NDArray[np.int64],
+    which: tuple[int, int],
 ) -> tuple[tuple[int, int], ...]:
-    """Find the edges that mend one cut: those near it, or the nearest one."""
-    tree, part = trees[neuron], pieces[neuron]
+    """Find the edges that mend one cut, given by neuron and piece: those near it, or the nearest one."""
+    neuron, piece = which
     top = int(np.flatnonzero((part == piece) & (tree.parents >= 0) & (part[tree.parents] != piece))[0])
     ends = found.piece[found.edges]
     across = (ends == piece).any(axis=1) & (ends == part[tree.parents[top]]).any(axis=1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import Any
 
-import DracoPy  # type: ignore[import-not-found]
+import DracoPy
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from crant_core.mesh import Mesh
 from crant_core.sandbox.world import navis_data
-from crant_core.sandbox.world.solids import bent_bar, ellipsoid, hull, torus
+from crant_core.sandbox.world.solids import Solid, bent_bar, ellipsoid, hull, torus
 from crant_core.sandbox.world.winding import inside
 
 REAL = 16
@@ -62,7 +62,7 @@ def centre(synapses: pd.DataFrame) -> NDArray[np.float64]:
 def _core(points: NDArray[np.float64]) -> NDArray[np.float64]:
     """Leave out the outermost twentieth, so that some synapses lie outside."""
     distances = np.linalg.norm(points - np.median(points, axis=0), axis=1)
-    return points[distances <= np.quantile(distances, 0.95)]
+    return np.asarray(points[distances <= np.quantile(distances, 0.95)])
 
 
 def _mirrored(one: Neuropil, number: int) -> Neuropil:
@@ -76,14 +76,18 @@ def _mirrored(one: Neuropil, number: int) -> Neuropil:
 
 def _central_complex(middle: NDArray[np.float64]) -> list[Neuropil]:
     bar = middle + np.array([[-30e3, 12e3, 0], [-15e3, 18e3, 0], [0, 20e3, 0], [15e3, 18e3, 0], [30e3, 12e3, 0]])
-    shapes = {
-        9: ("fan_shaped_body", ellipsoid(middle + (0, 6e3, 0), (26e3, 10e3, 14e3))),
-        10: ("ellipsoid_body", torus(middle - (0, 8e3, 0), 12e3, 6e3, axis=(0, 0, 1))),
+
+    def at(x: float, y: float) -> NDArray[np.float64]:
+        return np.add(middle, (x, y, 0.0))
+
+    shapes: dict[int, tuple[str, Solid]] = {
+        9: ("fan_shaped_body", ellipsoid(at(0, 6e3), (26e3, 10e3, 14e3))),
+        10: ("ellipsoid_body", torus(at(0, -8e3), 12e3, 6e3, axis=(0, 0, 1))),
         11: ("protocerebral_bridge", bent_bar(bar, 5e3)),
-        12: ("nodulus_left", ellipsoid(middle + (-12e3, -18e3, 0), (6e3, 4e3, 5e3))),
-        33: ("NOc_r", ellipsoid(middle + (10e3, -16e3, 0), (3e3, 3e3, 4e3))),
-        34: ("NOm1_r", ellipsoid(middle + (14e3, -18e3, 0), (3e3, 3e3, 4e3))),
-        35: ("NOm2_r", ellipsoid(middle + (18e3, -20e3, 0), (3e3, 3e3, 4e3))),
-        36: ("NOs_r", ellipsoid(middle + (14e3, -24e3, 0), (4e3, 3e3, 4e3))),
+        12: ("nodulus_left", ellipsoid(at(-12e3, -18e3), (6e3, 4e3, 5e3))),
+        33: ("NOc_r", ellipsoid(at(10e3, -16e3), (3e3, 3e3, 4e3))),
+        34: ("NOm1_r", ellipsoid(at(14e3, -18e3), (3e3, 3e3, 4e3))),
+        35: ("NOm2_r", ellipsoid(at(18e3, -20e3), (3e3, 3e3, 4e3))),
+        36: ("NOs_r", ellipsoid(at(14e3, -24e3), (4e3, 3e3, 4e3))),
     }
     return [Neuropil(number, name, Mesh(*solid.mesh())) for number, (name, solid) in shapes.items()]

@@ -121,7 +121,8 @@ def refine(tree: Morphology, step: float) -> tuple[Morphology, NDArray[np.int64]
     parents = np.concatenate([tree.parents, np.where(number == 1, parent[edge], added - 1)])
     last = len(tree.nodes) + np.cumsum(extra) - 1
     parents[child] = np.where(extra > 0, last, parent)
-    return _tracked(Morphology(np.vstack([tree.nodes, between]), np.append(tree.radii, radii), parents), len(tree.nodes))
+    finer = Morphology(np.vstack([tree.nodes, between]), np.append(tree.radii, radii), parents)
+    return _tracked(finer, len(tree.nodes))
 
 
 def _tracked(tree: Morphology, count: int) -> tuple[Morphology, NDArray[np.int64]]:

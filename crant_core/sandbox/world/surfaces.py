@@ -43,8 +43,8 @@ def _cut(
 
 def _lone_corner_first(faces: NDArray[np.int64], side: NDArray[np.int8]) -> tuple[NDArray[np.int64], NDArray[np.int8]]:
     """Turn triangles so that the corner alone on its side stands first; one corner on the plane then stands third."""
-    on_plane = (side == 0).any(axis=1)
-    lone = np.where(on_plane, (side == 0).argmax(axis=1) + 1, (side == -np.sign(side.sum(axis=1))[:, None]).argmax(axis=1))
+    alone = (side == -np.sign(side.sum(axis=1))[:, None]).argmax(axis=1)
+    lone = np.where((side == 0).any(axis=1), (side == 0).argmax(axis=1) + 1, alone)
     turn = (lone[:, None] + np.arange(3)) % 3
     return np.take_along_axis(faces, turn, axis=1), np.take_along_axis(side, turn, axis=1)
 
@@ -81,10 +81,13 @@ def triangle_chunks(mesh: Mesh) -> NDArray[np.int64]:
 
 
 def nearest_in_chunk(
-    positions: NDArray[np.float64], chunks: NDArray[np.int64], centres: NDArray[np.float64], their_chunks: NDArray[np.int64]
+    positions: NDArray[np.float64],
+    chunks: NDArray[np.int64],
+    centres: NDArray[np.float64],
+    their_chunks: NDArray[np.int64],
 ) -> NDArray[np.int64]:
     """Return for each position the nearest centre in the same chunk, or -1 where the chunk has none."""
-    names, number = np.unique(np.concatenate([chunks, their_chunks]), axis=0, return_inverse=True)
+    number = np.unique(np.concatenate([chunks, their_chunks]), axis=0, return_inverse=True)[1]
     fourth = number.ravel()[:, None] * _APART
     distances, nearest = cKDTree(np.hstack([centres, fourth[len(chunks) :]])).query(
         np.hstack([positions, fourth[: len(chunks)]])

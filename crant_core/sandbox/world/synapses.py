@@ -43,7 +43,8 @@ def pair(sites: Sites, partners: Partners) -> pd.DataFrame:
     """
     places = sites[["x", "y", "z"]].to_numpy()
     count = int(sites.neuron.max()) + 1
-    opposite = np.stack([partners.trees[p].nodes[n] for p, n in zip(partners.of_site, partners.node_of_site, strict=True)])
+    ends = zip(partners.of_site, partners.node_of_site, strict=True)
+    opposite = np.stack([partners.trees[partner].nodes[node] for partner, node in ends])
     other = count + partners.of_site
     used = np.ones(len(sites), dtype=bool)
     for tbar, density in _real_pairs(sites, places):
@@ -78,15 +79,17 @@ def between_partners(partners: Partners, first: int, count: int, random: np.rand
     pairs = pairs[np.lexsort(pairs.T)]
     chosen = pairs[random.choice(len(pairs), min(count, len(pairs)), replace=False)]
     pre, post = np.where(random.random((len(chosen), 1)) < 0.5, chosen, chosen[:, ::-1]).T  # noqa: PLR2004 - a fair coin
-    columns = {"pre": first + owner[pre], "post": first + owner[post], **_xyz("pre", nodes[pre]), **_xyz("post", nodes[post])}
-    return pd.DataFrame(columns).assign(region="")
+    neurons = {"pre": first + owner[pre], "post": first + owner[post]}
+    return pd.DataFrame({**neurons, **_xyz("pre", nodes[pre]), **_xyz("post", nodes[post]), "region": ""})
 
 
 def _xyz(side: str, positions: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
     return {f"{side}_{axis}": positions[:, number] for number, axis in enumerate("xyz")}
 
 
-def supervoxels_of(found: Segmentation, neurons: NDArray[np.int64], positions: NDArray[np.float64]) -> NDArray[np.int64]:
+def supervoxels_of(
+    found: Segmentation, neurons: NDArray[np.int64], positions: NDArray[np.float64]
+) -> NDArray[np.int64]:
     """Return the index of the supervoxel of neuron i nearest to position i."""
     result = np.empty(len(neurons), dtype=np.int64)
     order = np.argsort(found.voxels.neuron, kind="stable")
@@ -124,5 +127,3 @@ def _life(count: int, random: np.random.Generator) -> dict[str, object]:
     deleted = pd.Series(pd.NaT, index=range(count), dtype="datetime64[ns, UTC]")
     deleted[random.random(count) < _WITHDRAWN] = start + timedelta(days=90, microseconds=500)
     return {"created": created, "deleted": deleted, "superceded_id": pd.array([pd.NA] * count, "Int64"), "valid": True}
-
-

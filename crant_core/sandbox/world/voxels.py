@@ -12,7 +12,7 @@ from crant_core.sandbox.world.morphology import Morphology
 
 FACTOR = np.array([8, 8, 2])  #: segmentation voxels per grid voxel: finer would make the world large, not truer
 VOXEL_NM = FACTOR * layout.RESOLUTION  #: (128, 128, 84) nm
-PER_CHUNK = layout.CHUNK_SIZE // FACTOR  #: grid voxels per L2 chunk
+PER_CHUNK = np.array(layout.CHUNK_SIZE) // FACTOR  #: grid voxels per L2 chunk
 _BITS = 20  # per axis in a key; a volume has fewer than 2**20 voxels along each
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,8 +18,6 @@ from crant_core.sandbox.world.fragments import Triangles
 from crant_core.sandbox.world.history import Edit, History
 from crant_core.sandbox.world.morphology import Morphology
 from crant_core.sandbox.world.segmentation import Labelled, Segmentation
-
-Arrays = Mapping[str, NDArray[np.generic]]
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ class World:
     @cached_property
     def fragments(self) -> NDArray[np.int64]:
         """Initial mesh fragments, (n, 3): node id, offset in its shard, size."""
-        return self._arrays("fragments")["places"]
+        return np.asarray(self._arrays("fragments")["places"])
 
     def frame(self, name: str) -> pd.DataFrame:
         """Read a table of the world, such as `synapses` or `truth/lineage`."""
@@ -77,7 +76,7 @@ class World:
         found = self._arrays(f"surfaces/{name}")
         return Mesh(found["vertices"], found["faces"])
 
-    def _arrays(self, name: str) -> dict[str, NDArray[np.generic]]:
+    def _arrays(self, name: str) -> dict[str, Any]:
         with np.load(self.folder / f"{name}.npz") as found:
             return dict(found)
 
@@ -139,6 +138,6 @@ def save_frame(folder: Path, name: str, frame: pd.DataFrame) -> None:
     frame.to_parquet(path, compression="zstd", index=False)
 
 
-def _save(path: Path, **arrays: NDArray[np.generic]) -> None:
+def _save(path: Path, **arrays: Any) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(path.with_suffix(".npz"), **arrays)

@@ -6,6 +6,9 @@ import httpx
 import pytest
 
 from crant_core.sandbox import __main__ as main
+from crant_core.sandbox.announcement import announcement
+from crant_core.sandbox.live import open_sandbox
+from tests.fixtures import neurons
 from tests.fixtures.sandbox import Sandbox
 
 
@@ -14,11 +17,13 @@ def test_it_announces_an_address_that_answers(sandbox: Sandbox):
     assert httpx.get(f"{sandbox.url}/healthz").text == "ok"
 
 
-def test_the_announcement_can_be_pasted():
-    text = main._announcement("f" * 32).replace("{url}", "http://127.0.0.1:1")
+def test_the_announcement_can_be_pasted_and_names_a_current_root():
+    text = announcement(open_sandbox("f" * 32, neurons.world()), "http://127.0.0.1:1")
     first, *rest = text.splitlines()
+    code = "\n".join(line.removeprefix("    ") for line in rest)
     assert first == "sandbox CAVE on http://127.0.0.1:1"
-    compile("\n".join(line.removeprefix("    ") for line in rest), "pasted", "exec")
+    compile(code, "pasted", "exec")
+    assert f"is_latest_roots([{neurons.live_roots()[0]}])" in code
 
 
 @pytest.mark.parametrize("token", ["", "secret", "F" * 32, "f" * 31])

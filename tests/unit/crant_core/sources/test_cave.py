@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from crant_core.errors import SourceError, SourceTokenMissing, SourceUnavailable
-from crant_core.sandbox import demo_dataset, world
+from crant_core.sandbox import demo_dataset
 from crant_core.sources import cave, sessions
 from crant_core.sources.cave import CaveSource
+from tests.fixtures.neurons import live_roots
 
 TOKEN = "0123456789abcdef" * 2
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -112,7 +113,7 @@ def test_the_token_is_read_from_caveclients_files(home, sandbox, per_server):
 def test_many_ids_are_asked_in_several_requests(sandbox, monkeypatch):
     monkeypatch.setattr(cave, "_IDS_PER_REQUEST", 2)
     unknown = (8 << 56) | 1
-    asked = [*world.ROOT_IDS, unknown, world.ROOT_IDS[0]]
+    asked = [*live_roots(), unknown, live_roots()[0]]
     assert CaveSource(sandbox.dataset, sandbox.token).is_latest(asked, NOW) == [True] * 5 + [False, True]
 
 

@@ -19,7 +19,13 @@ COLUMNS = (
     "super_class", "cell_class", "cell_type", "cell_subtype", "cell_instance", "known_nt", "known_nt_source",
     "alternative_names", "annotator_notes", "user_annotator", "user_proofreader", "ngl_link", "date_proofread",
 )  # fmt: skip
-_STATUS = (["BACKBONE_PROOFREAD"], ["PRELIM_PROOFREAD"], ["PARTIALLY_PROOFREAD", "TRACING_ISSUE"], ["DAMAGED"], [])
+_STATUS: tuple[list[str], ...] = (
+    ["BACKBONE_PROOFREAD"],
+    ["PRELIM_PROOFREAD"],
+    ["PARTIALLY_PROOFREAD", "TRACING_ISSUE"],
+    ["DAMAGED"],
+    [],
+)
 
 
 def meta_rows(
@@ -39,7 +45,7 @@ def meta_rows(
         In nm; written as text in user voxels.
     """
     rows = [
-        _row(number, role, int(roots[number]), int(supervoxels[number]), positions[number], nuclei[number])
+        _row(role, number, (int(roots[number]), int(supervoxels[number])), positions[number], nuclei[number])
         for number, role in enumerate(roles)
     ]
     again = rows[0] | {"annotator_notes": "second annotation of the same neuron"}
@@ -48,8 +54,9 @@ def meta_rows(
 
 
 def _row(
-    number: int, role: Role, root: int, supervoxel: int, position: NDArray[np.float64], nucleus: int | None
+    role: Role, number: int, ids: tuple[int, int], position: NDArray[np.float64], nucleus: int | None
 ) -> dict[str, Any]:
+    root, supervoxel = ids
     is_real = role.cell_type == "DA1_lPN"
     found: dict[str, Any] = dict.fromkeys(COLUMNS) | {
         "root_id": str(root),
