@@ -5,6 +5,7 @@ CrantError
 │   ├── InvalidId
 │   ├── InvalidTime
 │   ├── InvalidParameters
+│   ├── OutOfBounds
 │   ├── TooManyIds
 │   ├── UnknownDataset
 │   └── UnknownKind
@@ -19,8 +20,10 @@ CrantError
 │   ├── TokenMissing
 │   └── TokenInvalid
 ├── SourceError                     CAVE or a bucket refused
+│   ├── DataMissing                 the bucket lacks a piece (retryable: fresh edits are meshed with a delay)
 │   ├── SourceTokenMissing
-│   └── SourceUnavailable           (retryable)
+│   ├── SourceUnavailable           (retryable)
+│   └── Truncated                   the server cut the answer short
 ├── StoreUnavailable                the artifact store cannot be written (retryable)
 ├── SkeletonError                   a mesh from which no skeleton can be made
 ├── WorkerLost                      the process died (retryable)
@@ -93,6 +96,12 @@ class InvalidParameters(InvalidInput):
     """The parameters do not fit this kind of job."""
 
     code = "invalid_parameters"
+
+
+class OutOfBounds(InvalidInput):
+    """The box is not inside the volume."""
+
+    code = "out_of_bounds"
 
 
 class TooManyIds(InvalidInput):
@@ -179,6 +188,13 @@ class SourceError(CrantError):
     code = "source_error"
 
 
+class DataMissing(SourceError):
+    """The bucket does not have, or does not show, a piece of what was asked for."""
+
+    code = "data_missing"
+    retryable = True
+
+
 class SourceTokenMissing(SourceError):
     """There is no CAVE token for this server."""
 
@@ -190,6 +206,12 @@ class SourceUnavailable(SourceError):
 
     code = "source_unavailable"
     retryable = True
+
+
+class Truncated(SourceError):
+    """The server cut its answer at a row limit."""
+
+    code = "truncated"
 
 
 class StoreUnavailable(CrantError):

@@ -15,10 +15,11 @@ from starlette.requests import Request
 from crant_core.sandbox import names
 from crant_core.sandbox.anatomy import Anatomy
 from crant_core.sandbox.faults.controller import Controller
+from crant_core.sandbox.faults.profiles import Profile
 from crant_core.sandbox.graph.chunkedgraph import ChunkedGraph
 from crant_core.sandbox.services.seatable_sql import SeaTable
 from crant_core.sandbox.skeletons import SkeletonCache
-from crant_core.sandbox.state import State, Version
+from crant_core.sandbox.state import ROW_LIMIT, State, Version
 from crant_core.sandbox.world import crowd as crowds
 from crant_core.sandbox.world.catalog import VIEWS, read_tables
 from crant_core.sandbox.world.crowd import Crowd
@@ -58,6 +59,15 @@ class Sandbox(State):
         """Where the world's synapses are, (n, 3), nm."""
         rows = self.world.frame(f"tables/{names.SYNAPSES}")
         return rows[[f"ctr_pt_position_{axis}" for axis in "xyz"]].to_numpy(dtype=np.float64)
+
+    def __post_init__(self) -> None:
+        self.faults.on_profile = self._adopt
+
+    def _adopt(self, profile: Profile) -> None:
+        """Carry out what a profile asks of more than requests."""
+        self.row_limit = profile.row_limit or ROW_LIMIT
+        self.mesh_delay = self.l2_delay = profile.fresh_after
+        self.skeletons.delay = profile.skeleton_takes
 
     def l2_positions(self, l2_ids: NDArray[np.uint64]) -> NDArray[np.int64]:
         """Return representative points of L2 chunks, (n, 3), nm."""

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from crant_core.sandbox.tables.view import View
 
 
+ROW_LIMIT = 200_000
+
+
 @dataclass(frozen=True, slots=True)
 class Version:
     """One materialization version; `tables` are the names frozen in it."""
@@ -57,7 +60,7 @@ class State:
     links: StateStore = field(default_factory=_state_store)
     denied: dict[str, str] = field(default_factory=dict)  #: path prefix to why it is refused, see `auth.TokenAuth`
     views: dict[str, View] = field(default_factory=dict)
-    row_limit: int = 200_000  #: rows one materialization query may return
+    row_limit: int = ROW_LIMIT  #: rows one materialization query may return
     frames: OrderedDict[tuple[str, int], Frozen] = field(default_factory=OrderedDict)  #: cache of `tables.frozen`
 
 

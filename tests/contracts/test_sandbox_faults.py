@@ -234,12 +234,11 @@ class TestBreakages:
         assert answer.text.startswith("<html>")
 
     def test_others_are_served_while_one_request_hangs(self, service, plain):
-        service.break_(path="/leaves", kind="hang", bound=1)
+        service.break_(path="/leaves", kind="hang", bound=3)
         hung = threading.Thread(target=requests.get, args=(service.url + NODE,), kwargs={"timeout": 5})
         hung.start()
-        begin = time.monotonic()
         assert plain.post(service.url + ROOTS, data=b"12345678", timeout=5).content == b"12345678"
-        assert time.monotonic() - begin < 0.5
+        assert hung.is_alive()
         hung.join()
 
     def test_a_dripping_answer_outlives_a_read_timeout_shorter_than_it(self, service, plain):
@@ -247,7 +246,7 @@ class TestBreakages:
         service.break_(path="/leaves", kind="drip", bytes_per_second=size / 0.5)
         begin = time.monotonic()
         assert plain.get(service.url + NODE, timeout=0.3).json() == LEAVES
-        assert 0.45 < time.monotonic() - begin < 2
+        assert time.monotonic() - begin > 0.45  # longer than the patience for silence
 
     def test_a_drip_stops_when_the_client_leaves(self, service, plain):
         service.break_(path="/roots_binary", kind="drip", bytes_per_second=100)

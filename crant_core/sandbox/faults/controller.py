@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,6 +53,7 @@ class Controller:
     def __init__(self, log: RequestLog | None = None) -> None:
         self.log = log or RequestLog()
         self.profile: Profile = FAST
+        self.on_profile: Callable[[Profile], None] = lambda profile: None  #: told of every new profile
         self._active: dict[int, _Active] = {}
         self._next = 0
 
@@ -79,15 +80,19 @@ class Controller:
 
     def clear(self) -> None:
         """Take everything out of force; numbers start from 0 again, so that the same rules decide the same."""
-        self.profile = FAST
         self._active.clear()
         self._next = 0
+        self._adopt(FAST)
 
     def use(self, profile: Profile) -> list[int]:
         """Replace everything in force by a profile; return its rules' numbers."""
         self.clear()
-        self.profile = profile
+        self._adopt(profile)
         return self.add(profile.rules)
+
+    def _adopt(self, profile: Profile) -> None:
+        self.profile = profile
+        self.on_profile(profile)
 
     def decide(self, method: str, path: str, size: int) -> Verdict:
         """Decide about one request: the waits of all rules that apply add up, the first that breaks it breaks it."""

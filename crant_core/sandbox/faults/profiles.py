@@ -30,12 +30,26 @@ _TAIL = {"tail": 0.01, "tail_factor": 60}
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """Rules, and what only the application can carry out: the row limit and the seconds between edits."""
+    """Rules, and what only the application can carry out.
+
+    Attributes
+    ----------
+    row_limit : int, optional
+        The most rows a query answers.
+    edit_every : float, optional
+        Seconds between edits that happen by themselves.
+    fresh_after : float
+        Seconds after an edit at which meshes and L2 features of new nodes appear.
+    skeleton_takes : float
+        Seconds it takes to make a skeleton that is not cached.
+    """
 
     name: str
     rules: tuple[Rule, ...] = ()
     row_limit: int | None = None
     edit_every: float | None = None
+    fresh_after: float = 0.0
+    skeleton_takes: float = 0.0
 
 
 FAST = Profile("fast")
@@ -65,7 +79,8 @@ def _fast(seed: int, scale: float) -> Profile:
 def _realistic(seed: int, scale: float) -> Profile:
     rules = [_latency(*row, seed=seed, scale=scale) for row in _LATENCIES]
     others = f"^(?!.*(?:{'|'.join(pattern for _, pattern, *_ in _LATENCIES)}))"
-    return Profile("realistic", (*rules, _latency("metadata", others, *_METADATA, 0, seed=seed, scale=scale)))
+    rules.append(_latency("metadata", others, *_METADATA, 0, seed=seed, scale=scale))
+    return Profile("realistic", tuple(rules), fresh_after=30 * scale, skeleton_takes=45 * scale)
 
 
 def _latency(name: str, pattern: str, low: float, high: float, per_byte: float, *, seed: int, scale: float) -> Rule:

@@ -28,6 +28,7 @@ from crant_core.sandbox.world import (
 from crant_core.sandbox.world import synapses as syn
 from crant_core.sandbox.world import voxels as vx
 from crant_core.sandbox.world.cells import save_cells
+from crant_core.sandbox.world.exports import save_exports
 from crant_core.sandbox.world.morphology import Morphology, pieces
 from crant_core.sandbox.world.neuropils import Neuropil, centre
 from crant_core.sandbox.world.neuropils import make as make_neuropils
@@ -76,6 +77,7 @@ def build(folder: Path) -> None:
     }
     for name, frame in truths.items():
         world.save_frame(folder, f"truth/{name}", frame)
+    save_exports(folder, graph)
 
 
 def _partners(random: np.random.Generator) -> tuple[pd.DataFrame, Partners]:

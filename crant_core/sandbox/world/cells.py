@@ -69,8 +69,9 @@ def _alternatives(nuclei: pd.DataFrame) -> pd.DataFrame:
 
 
 def _types(nuclei: pd.DataFrame, roles: Sequence[cast.Role]) -> pd.DataFrame:
+    """Give every nucleus a type, the last one first: who takes an id for a target's id shall notice."""
     rows = nuclei[["id", "created", "deleted", "superceded_id", "valid"]].copy()
-    rows["id"], rows["target_id"] = np.arange(1, len(rows) + 1), nuclei["id"]
+    rows["target_id"] = nuclei["id"].to_numpy()[::-1]
     rows["classification_system"] = "sandbox"
-    rows["cell_type"] = [role.cell_class or "unknown" for role in roles]
+    rows["cell_type"] = [role.cell_class or "unknown" for role in roles][::-1]
     return rows

@@ -107,10 +107,12 @@ def template_of(world: World, graph: ChunkedGraph, number: int, synapses: pd.Dat
     sums = [world.features.rows(index[row == one]) for one in range(len(names))]
     stacked = Features(*(np.stack([_total(name, part) for part in sums]) for name in Features.__dataclass_fields__))
     root = int(graph.roots(found.ids[index[:1]], graph.operations[-1].timestamp)[0])
-    edges = np.searchsorted(names, graph.lvl2_graph(root))
+    chunks, edges = layout.chunk_of(names), np.searchsorted(names, graph.lvl2_graph(root))
+    # parts of one chunk that only touch are two L2 chunks, which an edge would make one
+    edges = edges[(chunks[edges[:, 0]] != chunks[edges[:, 1]]).any(axis=1)]
     is_mine = synapses.pre_pt_supervoxel_id.isin(found.ids[index])
     sites = synapses[is_mine].assign(row=_rows(synapses.pre_pt_supervoxel_id[is_mine], found.ids[index], row))
-    return Template(layout.chunk_of(names), edges, stacked, sites)
+    return Template(chunks, edges, stacked, sites)
 
 
 def _total(name: str, part: Features) -> NDArray[np.generic]:

