@@ -77,12 +77,12 @@ class Sandbox(State):
         """Return the supervoxel of a node that is nearest to a position in nm."""
         return self.anatomy.supervoxel_near(node, np.asarray(position, dtype=np.float64))
 
-    def fragment(self, node: int) -> tuple[int, int] | None:
-        """Return where in its shard a node's initial mesh fragment is: offset and size."""
+    def fragment(self, node: int) -> tuple[int, int, int] | None:
+        """Return where in its shard a node's initial mesh fragment is: offset, size and minishard."""
         places = self.world.fragments
         row = int(np.searchsorted(places[:, 0], node))
         found = row < len(places) and places[row, 0] == node
-        return (int(places[row, 1]), int(places[row, 2])) if found else None
+        return (int(places[row, 1]), int(places[row, 2]), int(places[row, 3])) if found else None
 
     def is_edited(self, node: int) -> bool:
         """Say whether an edit made a node, rather than the ingest."""

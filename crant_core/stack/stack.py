@@ -25,6 +25,7 @@ from crant_core.stack.folder import DataFolder
 from crant_core.stack.network import free_port
 from crant_core.stack.programs import Program
 from crant_core.stack.supervisor import Supervisor
+from crant_core.stack.worldbuild import WorldBuild
 
 _READY_SECONDS = 90
 _FLOWER_USER = "crant"
@@ -112,12 +113,14 @@ class Stack:
             # A unix socket's path may not be longer than about 100 bytes, so it cannot lie in the data folder.
             self.runtime = Path(undo.enter_context(tempfile.TemporaryDirectory(prefix="crant-")))
             environment = self._environment()
+            world = undo.enter_context(WorldBuild(self.notice)) if self.sandbox_url else None
             self._operate(environment, "db", "upgrade")
-            self._build_world()
             logs = self.folder.path / "logs"
             self.supervisor = Supervisor(self._programs(), directory=self.checkout, runtime=self.runtime, logs=logs)
             undo.callback(self.supervisor.stop)
             self.supervisor.start(environment)
+            if world:
+                world.wait()  # others start meanwhile
             self._await_readiness()
             running = self._describe(environment)
             self._undo = undo.pop_all()
@@ -207,18 +210,6 @@ class Stack:
         if ran.returncode:
             raise StackError(f"the jobs database cannot be used ({words[0]} {words[1]})", hint=ran.stderr[-2000:])
         return ran.stdout
-
-    def _build_world(self) -> None:
-        """Build what the offline CAVE serves, if this machine has not yet: no part of the stack should wait for it."""
-        if self.sandbox_url is None:
-            return
-        command = [sys.executable, "-m", "crant_core.sandbox.world"]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as build:
-            for line in build.stdout or ():
-                self.notice(line.strip())
-            problem = build.stderr.read() if build.stderr else ""
-        if build.returncode:
-            raise StackError("the offline CAVE's world could not be built", hint=problem[-2000:])
 
     def _wait(self) -> None:
         while True:

@@ -10,6 +10,8 @@ from typer.main import get_command
 
 from crant_core.cli import app
 from crant_core.jobs.settings import Settings
+from crant_core.sandbox.faults.profiles import NAMES
+from tests.fixtures.neurons import live_roots
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "deploy/README.md")]
@@ -39,6 +41,24 @@ def test_every_command_and_option_has_help(name: str) -> None:
 @pytest.mark.parametrize("name", Settings.model_fields)
 def test_every_setting_has_a_description(name: str) -> None:
     assert Settings.model_fields[name].description
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_profile_of_the_sandbox_is_explained(name: str) -> None:
+    assert f"| `{name}` |" in (ROOT / "docs" / "sandbox.md").read_text()
+    assert name in _help("sandbox", "profile")
+
+
+def _help(command: str, option: str) -> str:
+    [found] = [parameter for parameter in COMMANDS[command].params if parameter.name == option]
+    return str(found.help)
+
+
+def test_the_readmes_neurons_are_current() -> None:
+    roots = {str(root) for root in live_roots()}
+    named = set(re.findall(r"\b5764607\d{11}\b", (ROOT / "README.md").read_text()))
+    assert named
+    assert named <= roots
 
 
 def test_every_decision_is_listed() -> None:

@@ -6,13 +6,12 @@ from functools import cache
 
 import numpy as np
 import pandas as pd
-from cloudvolume.chunks import encode
 from numpy.typing import NDArray
 
 from crant_core.mesh import Mesh
 from crant_core.sandbox import layout, names
 from crant_core.sandbox.objects.stored import Stored, gzipped, stored_json
-from crant_core.sandbox.objects.volumes import Box, Scale, info
+from crant_core.sandbox.objects.volumes import Box, Scale, encode_labels, info
 from crant_core.sandbox.world import fragments
 from crant_core.sandbox.world.solids import ellipsoid
 from crant_core.sandbox.world.world import World
@@ -34,7 +33,7 @@ def find(world: World, path: str) -> Stored | None:
     if folder == "mesh":
         return _mesh_object(world, name)
     box = SCALE.box(name) if folder == SCALE.key else None
-    return None if box is None else gzipped(encode(_fill(world, box)[..., None], SCALE.encoding, (8, 8, 8)))
+    return None if box is None else gzipped(encode_labels(_fill(world, box)))
 
 
 def _mesh_object(world: World, name: str) -> Stored | None:
@@ -73,4 +72,4 @@ def _fill(world: World, box: Box) -> NDArray[np.uint64]:
             x, y, z = (axis - middle for axis, middle in zip(axes, centre, strict=True))
             inside = x[:, None, None] ** 2 + y[:, None] ** 2 + z**2 < ball.radius**2
             labels[inside] = segment
-    return np.asfortranarray(labels)
+    return labels

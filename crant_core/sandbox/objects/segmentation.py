@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from cloudvolume.chunks import encode
 from numpy.typing import NDArray
 
 from crant_core.sandbox import layout
 from crant_core.sandbox.objects.stored import Stored, gzipped, stored_json
-from crant_core.sandbox.objects.volumes import Box, Scale, info
+from crant_core.sandbox.objects.volumes import Box, Scale, encode_labels, info
 from crant_core.sandbox.world import voxels as vx
 from crant_core.sandbox.world.world import World
 
@@ -40,7 +39,7 @@ def find(world: World, path: str) -> Stored | None:
     if scale is None or box is None:
         return None
     labels = supervoxels_in(world, box, scale.resolution)
-    return gzipped(encode(labels[..., None], "compressed_segmentation", (8, 8, 8)))
+    return gzipped(encode_labels(labels))
 
 
 def supervoxels_in(world: World, box: Box, resolution: tuple[int, int, int]) -> NDArray[np.uint64]:
@@ -52,7 +51,7 @@ def supervoxels_in(world: World, box: Box, resolution: tuple[int, int, int]) -> 
     fine = coarse.repeat(factor[0], 0).repeat(factor[1], 1).repeat(factor[2], 2)
     start = box[0] - offset - low * factor
     x, y, z = (slice(begin, begin + size) for begin, size in zip(start, box[1] - box[0], strict=True))
-    return np.asfortranarray(fine[x, y, z])
+    return np.asarray(fine[x, y, z])
 
 
 def on_grid(world: World, low: NDArray[np.int64], high: NDArray[np.int64]) -> NDArray[np.uint64]:

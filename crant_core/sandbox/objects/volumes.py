@@ -7,10 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import compressed_segmentation
 import numpy as np
 from numpy.typing import NDArray
 
 _CHUNK = re.compile(r"(\d+)-(\d+)_(\d+)-(\d+)_(\d+)-(\d+)")
+
+BLOCK = (8, 8, 8)  #: voxels that are compressed together
 
 Box = NDArray[np.int64]  #: (2, 3): low and high corner, voxels
 
@@ -41,7 +44,7 @@ class Scale:
             "voxel_offset": list(self.offset),
         }
         if self.encoding == "compressed_segmentation":
-            found["compressed_segmentation_block_size"] = [8, 8, 8]
+            found["compressed_segmentation_block_size"] = list(BLOCK)
         return found
 
     def box(self, name: str) -> Box | None:
@@ -54,6 +57,12 @@ class Scale:
         on_grid = ((low - start) % self.chunk == 0).all() and (low >= start).all()
         fits = (high == np.minimum(low + self.chunk, end)).all() and (low < end).all()
         return np.stack([low, high]) if on_grid and fits else None
+
+
+def encode_labels(labels: NDArray[np.uint64]) -> bytes:
+    """Write a block of ids, (x, y, z), in neuroglancer's compressed segmentation format."""
+    data: bytes = compressed_segmentation.compress(np.asfortranarray(labels[..., None]), BLOCK, order="F")
+    return data
 
 
 def info(scales: tuple[Scale, ...], kind: str, data_type: str, **more: Any) -> Mapping[str, Any]:

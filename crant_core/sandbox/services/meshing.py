@@ -64,10 +64,11 @@ def _plain_name(known: Sandbox, node: int) -> str:
 
 def _unverified_name(known: Sandbox, node: int) -> str:
     """Name a fragment by where it would be: id, layer, chunk, file, minishard."""
-    if known.fragment(node) is None:
+    place = known.fragment(node)
+    if place is None:
         return fragments.dynamic_name(node)
     layer, file = shards.shard_name(node).split("/")
-    return f"~{node}:{layer}:{int(layout.chunk_id_of(node))}:{file}:{shards.minishard(node)}"
+    return f"~{node}:{layer}:{int(layout.chunk_id_of(node))}:{file}:{place[2]}"
 
 
 def _in_bounds(node: int, request: Request) -> bool:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 NOTICE = "building the offline CAVE's world, once on this machine: about half a minute"
 _COMPLETE = "complete"  #: written last
 _NOT_BUILDERS = {"__main__.py", "cache.py", "crowd.py", "crowd_tables.py"}  # change no stored file
+_KEPT_SECONDS = 30 * 24 * 3600
 _MAKERS = ("numpy", "scipy", "pandas", "pyarrow", "DracoPy", "cloud-volume")
 _FOLDER = "CRANT_SANDBOX_CACHE"  #: environment variable: where built worlds are kept
 
@@ -52,6 +55,8 @@ def prepare() -> Path:
     with _alone(folder):
         if not (folder / _COMPLETE).exists():
             _build(folder)
+            _forget_unused()
+        (folder / _COMPLETE).touch()  # used today
     return folder
 
 
@@ -89,7 +94,15 @@ def _alone(folder: Path) -> Iterator[None]:
 def _build(folder: Path) -> None:
     """Build in a process of its own, which takes its 2 GB along when it ends."""
     command = [sys.executable, "-m", "crant_core.sandbox.world", str(folder)]
-    outcome = subprocess.run(command, capture_output=True, text=True, check=False)
+    environment = os.environ | {"CLOUD_VOLUME_DIR": str(folder.parent)}  # cloud-volume would make one in the home
+    outcome = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if outcome.returncode:
         raise StackError(f"the sandbox's world could not be built: {outcome.stderr[-2000:]}")
     (folder / _COMPLETE).touch()
+
+
+def _forget_unused() -> None:
+    """Remove worlds of earlier code that nobody opened for a month."""
+    for mark in cache_folder().glob(f"*/{_COMPLETE}"):
+        if time.time() - mark.stat().st_mtime > _KEPT_SECONDS:
+            shutil.rmtree(mark.parent)

@@ -64,7 +64,7 @@ class World:
 
     @cached_property
     def fragments(self) -> NDArray[np.int64]:
-        """Initial mesh fragments, (n, 3): node id, offset in its shard, size."""
+        """Initial mesh fragments, (n, 4): node id, offset in its shard, size, minishard."""
         return np.asarray(self._arrays("fragments")["places"])
 
     def frame(self, name: str) -> pd.DataFrame:
