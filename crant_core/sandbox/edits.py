@@ -52,7 +52,7 @@ def materialize(known: Sandbox) -> Version:
     for table in known.tables.values():
         look_up(known, table)
     number = max(version.number for version in known.versions) + 1
-    existing = tuple(name for name in known.tables if name not in known.annotations.deleted)
+    existing = tuple(table.name for table in known.tables.values() if table.deleted is None)
     version = Version(number, now, now + _LIFE, existing)
     known.versions.append(version)
     return version

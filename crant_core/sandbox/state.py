@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, cast
 from starlette.requests import Request
 
 from crant_core.sandbox.clock import Clock
+from crant_core.sandbox.links import StateStore
 
 if TYPE_CHECKING:
     from crant_core.sandbox.graph.chunkedgraph import ChunkedGraph
-    from crant_core.sandbox.services.annotation import AnnotationStore
-    from crant_core.sandbox.services.nglstate import StateStore
     from crant_core.sandbox.services.seatable_sql import SeaTable
     from crant_core.sandbox.tables.frozen import Frozen
     from crant_core.sandbox.tables.table import Table
@@ -34,18 +33,6 @@ class Version:
     tables: tuple[str, ...] = ()
 
 
-def _annotation_store() -> AnnotationStore:
-    from crant_core.sandbox.services.annotation import AnnotationStore  # it imports this module
-
-    return AnnotationStore()
-
-
-def _state_store() -> StateStore:
-    from crant_core.sandbox.services.nglstate import StateStore  # it imports this module
-
-    return StateStore()
-
-
 @dataclass
 class State:
     """The mutable world of one sandbox process."""
@@ -56,8 +43,7 @@ class State:
     versions: list[Version] = field(default_factory=list)
     tables: dict[str, Table] = field(default_factory=dict)
     seatable: SeaTable | None = None
-    annotations: AnnotationStore = field(default_factory=_annotation_store)
-    links: StateStore = field(default_factory=_state_store)
+    links: StateStore = field(default_factory=StateStore)
     denied: dict[str, str] = field(default_factory=dict)  #: path prefix to why it is refused, see `auth.TokenAuth`
     views: dict[str, View] = field(default_factory=dict)
     row_limit: int = ROW_LIMIT  #: rows one materialization query may return

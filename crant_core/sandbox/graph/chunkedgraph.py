@@ -156,11 +156,11 @@ class ChunkedGraph:
 
     def lineage(self, roots: Iterable[int], past: datetime | None = None, future: datetime | None = None) -> Descent:
         """Follow roots to the past and the future; KeyError for an unknown one."""
-        return history.descent(self, roots, past, future)
+        return history.descent(self.family, self.created, roots, past, future)
 
     def delta_roots(self, past: datetime, future: datetime) -> tuple[list[int], list[int]]:
         """Return the roots that ended and those that began between two times, both inclusive."""
-        return history.delta(self, past, future)
+        return history.delta(self.operations, self.family, past, future)
 
     # --- edits
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -28,21 +27,14 @@ _AXES = ("x", "y", "z")
 Positions = NDArray[np.intp]
 
 
-@dataclass
-class AnnotationStore:
-    """What the service knows beside the tables: which were deleted, and when. Their rows stay for frozen versions."""
-
-    deleted: dict[str, datetime] = field(default_factory=dict)
-
-
 async def tables(request: Request) -> Response:
     """List the tables that exist, or existed at `timestamp`."""
     _check_volume(request)
-    at, deleted = _moment(request), state(request).annotations.deleted
+    at = _moment(request)
     current = [
         table.name
         for table in state(request).tables.values()
-        if table.created <= at and (table.name not in deleted or deleted[table.name] > at)
+        if table.created <= at and (table.deleted is None or table.deleted > at)
     ]
     return JSONResponse(current)
 
@@ -80,7 +72,7 @@ async def describe(request: Request) -> Response:
 
 async def delete(request: Request) -> Response:
     """Mark a table as deleted."""
-    state(request).annotations.deleted[_table(request).name] = state(request).clock.now()
+    _table(request).deleted = state(request).clock.now()
     return JSONResponse(True)
 
 
@@ -144,9 +136,10 @@ def _table(request: Request) -> Table:
 
 
 def _find(request: Request, name: str) -> Table:
-    if name not in state(request).tables or name in state(request).annotations.deleted:
+    found = state(request).tables.get(name)
+    if found is None or found.deleted is not None:
         raise Refusal(404, f"Table {name} does not exist")
-    return state(request).tables[name]
+    return found
 
 
 def _moment(request: Request) -> datetime:

@@ -60,7 +60,7 @@ def table_now(request: Request, name: str) -> Table:
     """Return a table of now, whether or not any version has it."""
     here = world(request)
     table = here.tables.get(name)
-    if table is None or name in here.annotations.deleted:
+    if table is None or table.deleted is not None:
         raise Refusal(404, f"table {name} not found in {names.DATASTACK}")
     return table
 

@@ -12,8 +12,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route, Router
 
-from crant_core.sandbox import names, skeletons
+from crant_core.sandbox import names
 from crant_core.sandbox.live import Sandbox, sandbox
+from crant_core.sandbox.services import skeleton_formats as formats
 
 _VERSIONS = [-1, 0, 1, 2, 3, 4]
 _MOST_CACHED = 500
@@ -47,16 +48,16 @@ async def get_skeleton(request: Request) -> Response:
 def _refusal(known: Sandbox, root: int) -> Response | None:
     if root in known.skeletons.refused:
         return JSONResponse({"Error": f"Problematic root id: {root} is in the refusal list"}, status_code=400)
-    problem = skeletons.problem_with(known, root)
+    problem = formats.problem_with(known, root)
     return JSONResponse({"Error": f"Invalid root id: {root} ({problem})"}, status_code=400) if problem else None
 
 
 def _encoded(known: Sandbox, root: int, form: str) -> bytes | None:
     if form == "flatdict":
-        return skeletons.as_flatdict(known, root)
+        return formats.as_flatdict(known, root)
     if form == "swccompressed":
-        return gzip.compress(skeletons.as_swc(known, root).encode(), mtime=0)
-    return skeletons.as_precomputed(known, root) if form == "precomputed" else None
+        return gzip.compress(formats.as_swc(known, root).encode(), mtime=0)
+    return formats.as_precomputed(known, root) if form == "precomputed" else None
 
 
 async def exist(request: Request) -> Response:
@@ -75,7 +76,7 @@ async def bulk(request: Request) -> Response:
 
 
 def _entry(known: Sandbox, root: int, form: str, *, generate: bool) -> str:
-    problem = skeletons.problem_with(known, root)
+    problem = formats.problem_with(known, root)
     if problem:
         return problem
     now = known.clock.now()
@@ -87,7 +88,7 @@ def _entry(known: Sandbox, root: int, form: str, *, generate: bool) -> str:
 def _hex(known: Sandbox, root: int, form: str) -> str:
     """Write a skeleton as hex; flatdict is gzipped first, SWC is not."""
     is_swc = form == "swccompressed"
-    return (skeletons.as_swc(known, root).encode() if is_swc else skeletons.as_flatdict(known, root)).hex()
+    return (formats.as_swc(known, root).encode() if is_swc else formats.as_flatdict(known, root)).hex()
 
 
 async def cached_bulk(request: Request) -> Response:
@@ -112,19 +113,19 @@ async def generate_bulk(request: Request) -> Response:
 
 def _order_all(known: Sandbox, roots: list[int]) -> None:
     for root in roots:
-        if not skeletons.problem_with(known, root):
+        if not formats.problem_with(known, root):
             known.skeletons.order(root, known.clock.now())
 
 
 async def precomputed_info(request: Request) -> Response:
     """Describe the neuroglancer source."""
-    return JSONResponse(skeletons.precomputed_info())
+    return JSONResponse(formats.precomputed_info())
 
 
 async def precomputed(request: Request) -> Response:
     """Give a skeleton to neuroglancer."""
     known, root = sandbox(request), request.path_params["root"]
-    return _refusal(known, root) or Response(skeletons.as_precomputed(known, root))
+    return _refusal(known, root) or Response(formats.as_precomputed(known, root))
 
 
 async def query_cache(request: Request) -> Response:

@@ -25,6 +25,8 @@ class Table:
         Prefixes of bound points, such as `("pre_pt", "post_pt")`: each gets `<point>_root_id` when queried.
     reference_table : str, optional
         The table whose ids `target_id` holds.
+    deleted : datetime, optional
+        When the table was deleted; its rows stay for the versions that froze them.
     """
 
     name: str
@@ -37,4 +39,5 @@ class Table:
     description: str = ""
     notice_text: str | None = None
     user_id: int = 1
+    deleted: datetime | None = None
     metadata: dict[str, object] = field(default_factory=dict)
