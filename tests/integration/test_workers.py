@@ -16,13 +16,13 @@ from crant_core.times import parse_at
 from tests.fixtures.neurons import live_roots
 from tests.fixtures.service import Service, until
 
-MISSING = [(8 << 56) + n for n in range(1, 41)]  #: roots without a mesh: quick items, each of which must fail once
+MISSING = [(8 << 56) + (1 << 30) + n for n in range(40)]  #: roots that do not exist: each fails once
 
 pytestmark = pytest.mark.timeout(180)
 
 
 def submit(service: Service) -> JobRow:
-    return service.engine.submit([*live_roots(), *MISSING], parameters={"heal": True}, at="live")
+    return service.engine.submit([*live_roots(), *MISSING], parameters={"heal": True}, at="mat")
 
 
 def in_mid_run(service: Service, job: JobRow) -> bool:

@@ -112,7 +112,7 @@ def test_the_token_is_read_from_caveclients_files(home, sandbox, per_server):
 
 def test_many_ids_are_asked_in_several_requests(sandbox, monkeypatch):
     monkeypatch.setattr(cave, "_IDS_PER_REQUEST", 2)
-    unknown = (8 << 56) | 1
+    unknown = (8 << 56) | (1 << 30)
     asked = [*live_roots(), unknown, live_roots()[0]]
     assert CaveSource(sandbox.dataset, sandbox.token).is_latest(asked, NOW) == [True] * 5 + [False, True]
 
