@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from copy import deepcopy
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
-import requests
-
 from crant_core.datasets import Dataset
-from crant_core.errors import MeshNotFound, SourceError, SourceTokenMissing, SourceUnavailable, VersionNotFound
+from crant_core.errors import MeshNotFound, SourceError, SourceTokenMissing, VersionNotFound
 from crant_core.mesh import Mesh
+from crant_core.sources import caches
 from crant_core.sources.failures import translated
-from crant_core.sources.sessions import bound
+from crant_core.sources.volumes import open_volume
 from crant_core.times import At, TimeBase
 
 # About 1 MB of JSON: the smallest request body that deployments are known to refuse is larger.
@@ -29,11 +27,19 @@ class CaveSource:
     Clients are made when first needed and kept, so one object may be shared by threads. Nothing is written to
     `~/.cloudvolume`, nothing is asked interactively and no browser is opened.
 
-    What bounds a call: caveclient's requests have time-outs (`sessions.CONNECT_SECONDS`, `READ_SECONDS`) once its
-    clients exist. The few version requests those clients make while they are constructed, and all of cloud-volume's
-    (mesh manifest, bucket objects), have none and offer no place for one, so a mesh needs the worker's hard time
-    limit as well. Process-global state that cloud-volume forces: importing it creates `~/.cloudvolume`, and
-    its bucket connections are pooled per process; the pool is safe because nothing here forks (`parallel=1`).
+    What bounds a call: every request to CAVE and to its buckets, those that the clients make while they are constructed
+    too, has the time-outs of `sessions` for connecting, between bytes, and for an answer's whole body; caveclient
+    attempts a request up to four times, cloud-volume begins no other attempt after `transport.RETRY_SECONDS`. Not
+    bounded are a server that drips its headers byte by byte, and the number of a mesh's pieces, so the worker's hard
+    time limit stays necessary.
+
+    What is guarded: an answer cut short, at a row limit or in its compressed body, is an error, and so is a mesh of
+    which the bucket lacks a piece. Volumes are read without forks, because cloud-files' pooled connections do not
+    survive one.
+
+    What is global to the process, forced by the clients: importing cloud-volume creates `~/.cloudvolume`; its requests
+    are bounded for everyone (`transport`); the caches of table metadata and tokens are emptied when another source is
+    used (`caches`), so sources may take turns, but threads should not use two of them at once.
 
     Parameters
     ----------
@@ -110,6 +116,8 @@ class CaveSource:
         Raises
         ------
         MeshNotFound
+        DataMissing
+            The bucket lacks a piece of it.
         SourceError
         """
         found = self._download(root_id)
@@ -125,9 +133,6 @@ class CaveSource:
                 if "No mesh" not in str(error):
                     raise
                 raise MeshNotFound(f"{self.dataset.name} has no mesh for {root_id}", value=root_id) from error
-            except TypeError as error:  # how cloud-volume meets an object missing from the bucket
-                message = f"a piece of the mesh of {root_id} is missing from the bucket"
-                raise SourceUnavailable(message, value=root_id, hint="fresh edits are meshed with a delay") from error
 
     def _is_latest_batch(self, root_ids: Sequence[int], timestamp: datetime) -> list[bool]:
         with translated(self.dataset.server):
@@ -159,24 +164,18 @@ class CaveSource:
     def _cave(self) -> Any:
         with self._lock:
             if self._client is None:
-                self._client = _connect(self.dataset, self._token())
+                from crant_core.sources.clients import connect  # heavy: caveclient
+
+                self._client = connect(self.dataset, self._token())
+            caches.switch((self.dataset.server, self.dataset.datastack, self._client.auth.token))
             return self._client
 
     def _segmentation(self) -> Any:
-        from cloudvolume import CloudVolume
-
         with self._lock:
+            client = self._cave()
             if self._volume is None:
-                client = self._cave()
-                self._volume = CloudVolume(
-                    client.info.segmentation_source(),
-                    secrets={"token": self._token()},
-                    info=deepcopy(client.chunkedgraph.segmentation_info),  # spares a request without time-out
-                    use_https=True,  # public buckets without Google credentials
-                    parallel=1,  # more would share sockets between forks and return wrong bytes
-                    cache=False,
-                    progress=False,
-                )
+                info = client.chunkedgraph.segmentation_info
+                self._volume = open_volume(client.info.segmentation_source(), self._token(), info)
             return self._volume
 
     def _token(self) -> str:
@@ -188,35 +187,6 @@ class CaveSource:
             )
             raise SourceTokenMissing(f"no CAVE token for {self.dataset.server}", hint=hint)
         return token
-
-
-def _connect(dataset: Dataset, token: str) -> Any:
-    from caveclient import CAVEclient
-
-    client = CAVEclient(
-        dataset.datastack,
-        server_address=dataset.server,
-        auth_token=token,
-        info_cache={dataset.datastack: _describe(dataset, token)},
-        write_server_cache=False,
-    )
-    for part in (client.info, client.chunkedgraph, client.materialize):
-        bound(part.session)
-    return client
-
-
-def _describe(dataset: Dataset, token: str) -> dict[str, Any]:
-    """Ask for the datastack's description with a time-out, before caveclient asks anything without.
-
-    A wrong token, a dead server or unaccepted terms of service show here.
-    """
-    with requests.Session() as session:
-        bound(session)
-        url = f"{dataset.server}/info/api/v2/datastack/full/{dataset.datastack}"
-        response = session.get(url, headers={"Authorization": f"Bearer {token}"})
-    response.raise_for_status()
-    description: dict[str, Any] = response.json()
-    return description
 
 
 def _stored_token(server: str) -> str | None:

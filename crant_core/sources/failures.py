@@ -9,7 +9,7 @@ from http import HTTPStatus
 import requests
 import urllib3
 
-from crant_core.errors import SourceError, SourceUnavailable
+from crant_core.errors import CrantError, SourceError, SourceUnavailable
 
 _TRANSIENT = (
     requests.ConnectionError,
@@ -43,12 +43,26 @@ def translated(server: str) -> Iterator[None]:
         raise SourceError(f"{server} cannot be asked: {_brief(error)}") from error
 
 
+def may_pass(error: BaseException) -> bool:
+    """Say whether the same request, repeated at once, may succeed."""
+    if isinstance(error, CrantError):
+        return error.retryable
+    if isinstance(error, requests.HTTPError) and error.response is not None:
+        return is_transient(error.response.status_code)
+    return isinstance(error, Exception)
+
+
+def is_transient(status: int) -> bool:
+    """Say whether an HTTP status speaks of a busy server."""
+    return status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+
+
 def _from_status(error: requests.HTTPError, server: str) -> SourceError:
     status = 0 if error.response is None else error.response.status_code
     if status in _REFUSED:
         hint = "the token is wrong, expired, or lacks permission for this dataset"
         return SourceError(f"{server} refused the token with {status}", value=status, hint=hint)
-    if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    if is_transient(status):
         return SourceUnavailable(f"{server} answered {status}: {_brief(error)}", value=status)
     return SourceError(f"{server} answered {status}: {_brief(error)}", value=status)
 

@@ -1,40 +1,65 @@
-"""HTTP sessions that cannot hang: caveclient sets no time-out anywhere."""
+"""HTTP sessions that cannot hang, and that let nothing incomplete pass for an answer: caveclient checks neither."""
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import Any
 
 from requests import PreparedRequest, Response, Session
-from requests.adapters import HTTPAdapter
+from requests.adapters import BaseAdapter, HTTPAdapter
 
-from crant_core.errors import SourceError
+from crant_core.sources.answers import check_complete, check_roots, check_rows, check_terms, read_within
 
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 120.0  # between bytes; CAVE's own proxy waits longer, but by then another attempt is worth more
+ANSWER_SECONDS = 600.0  # from an answer's first byte to its last, however steadily it drips
+_END_IS_SEEN = "gzip"  # of the encodings that requests asks for, urllib3 takes cut deflate and brotli for whole
 
 
 class BoundedAdapter(HTTPAdapter):
-    """A transport with time-outs, which also refuses what would make caveclient open a browser."""
+    """A transport with time-outs that hands over whole answers only.
+
+    Answers are read into memory before they are handed over, those of `stream=True` too. It also refuses what would
+    make caveclient open a browser. Not bounded: a server that drips its headers, each byte within `READ_SECONDS`; and
+    an attempt is bounded, not a request, which caveclient's sessions attempt four times.
+    """
 
     def send(self, request: PreparedRequest, *args: Any, **kwargs: Any) -> Response:
-        """Send with a time-out, unless the caller set one."""
+        """Send with a time-out, unless the caller set one.
+
+        Raises
+        ------
+        requests.RequestException
+            No answer in time, or not a whole one.
+        Truncated
+        SourceError
+            Terms of service are not accepted.
+        """
         kwargs["timeout"] = kwargs.get("timeout") or (CONNECT_SECONDS, READ_SECONDS)
+        if "deflate" in request.headers.get("Accept-Encoding", ""):
+            request.headers["Accept-Encoding"] = _END_IS_SEEN
         response = super().send(request, *args, **kwargs)
-        _check_terms(response)
+        check_complete(response, read_within(response, ANSWER_SECONDS))
+        for check in (check_roots, check_terms, check_rows):
+            check(response)
         return response
+
+
+class BoundedSession(Session):
+    """A session all of whose transports are bounded, whoever mounts them."""
+
+    def mount(self, prefix: str | bytes, adapter: BaseAdapter) -> None:
+        """Mount a bounded transport with the other's rules for repeated attempts."""
+        super().mount(prefix, bounded(adapter))
 
 
 def bound(session: Session) -> None:
     """Give a session time-outs, keeping its rules for repeated attempts."""
     for prefix in ("http://", "https://"):
-        retries = getattr(session.get_adapter(prefix), "max_retries", 0)
-        session.mount(prefix, BoundedAdapter(max_retries=retries))
+        session.mount(prefix, bounded(session.get_adapter(prefix)))
 
 
-def _check_terms(response: Response) -> None:
-    """Report terms of service that nobody accepted yet; caveclient would open a browser, here on a server."""
-    if response.status_code != HTTPStatus.FORBIDDEN or "missing_tos" not in response.text:
-        return
-    form = response.json().get("data", {}).get("tos_form_url", "the dataset's form")
-    raise SourceError("the CAVE server wants its terms of service accepted first", hint=f"open {form}")
+def bounded(adapter: BaseAdapter) -> BoundedAdapter:
+    """Return a bounded transport that repeats attempts like another."""
+    if isinstance(adapter, BoundedAdapter):
+        return adapter
+    return BoundedAdapter(max_retries=getattr(adapter, "max_retries", 0))

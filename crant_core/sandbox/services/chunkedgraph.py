@@ -13,6 +13,7 @@ from starlette.routing import Mount, Route, Router
 
 from crant_core.sandbox import layout, names
 from crant_core.sandbox.answers import base_url
+from crant_core.sandbox.objects.segmentation import SCALES
 from crant_core.sandbox.services import (
     chunkedgraph_edits,
     chunkedgraph_lineage,
@@ -23,7 +24,6 @@ from crant_core.sandbox.services.chunkedgraph_requests import check_table
 
 _GRAPH_CHUNK_MIP = 0
 _MESHED_LAYERS = 5
-_IMAGE_CHUNK = 64  # voxels
 
 
 async def api_versions(request: Request) -> Response:
@@ -39,17 +39,18 @@ async def version(request: Request) -> Response:
 async def table_info(request: Request) -> Response:
     """Describe the segmentation: what caveclient and cloud-volume read first."""
     check_table(request)
-    return JSONResponse(segmentation_info(base_url(request)))
+    return JSONResponse(segmentation_info(base_url(request), request.path_params["table"]))
 
 
-def segmentation_info(base: str) -> dict[str, Any]:
-    """Return the graphene info of the segmentation served at an address."""
+def segmentation_info(base: str, table: str = names.TABLE) -> dict[str, Any]:
+    """Return the graphene info of a segmentation served at an address."""
+    is_sharded = table == names.TABLE
     return {
         "type": "segmentation",
         "data_type": "uint64",
         "num_channels": 1,
-        "scales": [_scale()],
-        "data_dir": f"{base}/gcs/{names.TABLE}",
+        "scales": [scale.as_info() for scale in SCALES],
+        "data_dir": f"{base}/gcs/{table}",
         "app": {"supported_api_versions": [0, 1]},
         "graph": _graph_info(),
         "chunks_start_at_voxel_offset": True,
@@ -59,20 +60,8 @@ def segmentation_info(base: str) -> dict[str, Any]:
             "uniform_draco_grid_size": 1,
             "unsharded_mesh_dir": "dynamic",
         },
-        "sharded_mesh": True,
-        "verify_mesh": True,
-    }
-
-
-def _scale() -> dict[str, Any]:
-    return {
-        "key": "_".join(map(str, layout.RESOLUTION)),
-        "encoding": "compressed_segmentation",
-        "compressed_segmentation_block_size": [8, 8, 8],
-        "chunk_sizes": [[_IMAGE_CHUNK] * 3],
-        "resolution": list(layout.RESOLUTION),
-        "size": layout.volume_size().tolist(),
-        "voxel_offset": list(layout.VOXEL_OFFSET),
+        "sharded_mesh": is_sharded,
+        "verify_mesh": is_sharded,
     }
 
 

@@ -25,7 +25,7 @@ _TRUE = {"true", "1", "yes", "t"}
 
 def check_table(request: Request) -> None:
     """Refuse tables that do not exist: 500, not 404, like the real one."""
-    if request.path_params["table"] != names.TABLE:
+    if request.path_params["table"] not in {names.TABLE, names.UNSHARDED_TABLE}:
         raise Refusal(500, f"table {request.path_params['table']} does not exist")
 
 

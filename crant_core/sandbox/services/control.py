@@ -59,6 +59,12 @@ class ClockRequest(_Strict):
     advance_seconds: float | None = Field(None, ge=0)
 
 
+class BucketRequest(_Strict):
+    """How the bucket serves."""
+
+    keep_alive: bool = Field(description="Whether it keeps connections open, as real buckets do")
+
+
 async def edit(request: Request) -> Response:
     """Apply one edit now; answers the operation's id, the old roots and the new."""
     asked = EditRequest.model_validate({"edit": await request.json()}).edit
@@ -97,6 +103,14 @@ async def clock(request: Request) -> Response:
             known.set(asked.now.astimezone(UTC))
         known.advance(timedelta(seconds=asked.advance_seconds or 0))
     return JSONResponse({"now": known.now().isoformat()})
+
+
+async def bucket(request: Request) -> Response:
+    """Read how the bucket serves, or set it."""
+    known = sandbox(request)
+    if request.method == "POST":
+        known.keep_alive = BucketRequest.model_validate(await request.json()).keep_alive
+    return JSONResponse({"keep_alive": known.keep_alive})
 
 
 async def reset(request: Request) -> Response:
@@ -152,6 +166,7 @@ ROUTES = [
     Route("/_sandbox/edit", edit, methods=["POST"]),
     Route("/_sandbox/materialize", materialize, methods=["POST"]),
     Route("/_sandbox/clock", clock, methods=["GET", "POST"]),
+    Route("/_sandbox/bucket", bucket, methods=["GET", "POST"]),
     Route("/_sandbox/reset", reset, methods=["POST"]),
     Route("/_sandbox/world", describe),
 ]

@@ -1,0 +1,111 @@
+"""Meshes that come whole or not at all: cloud-volume leaves out what the bucket does not have, or breaks on it.
+
+To cloud-files an object that is missing (404) and one that is forbidden (403) look alike, so to us as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import DracoPy
+from cloudfiles import CloudFiles
+from cloudvolume.datasource.graphene.mesh import GrapheneShardedMeshSource, GrapheneUnshardedMeshSource
+from cloudvolume.mesh import Mesh
+
+from crant_core.errors import DataMissing, SourceError
+
+Piece = tuple[str, int | None, int | None]  #: a file, and the bytes of it if it is not all
+_L2 = 2
+_HINT = "it may not be there, or be forbidden; fresh edits are meshed with a delay"
+
+
+class _WholeManifests:
+    """Refuses manifests that name no file for a piece: cloud-volume would do without the piece."""
+
+    def fetch_manifest(self, segid: int, *args: Any, **kwargs: Any) -> Any:
+        """Fetch and check a manifest."""
+        manifest = super().fetch_manifest(segid, *args, **kwargs)  # type: ignore[misc] # cloud-volume's, untyped
+        names, nodes = manifest.get("fragments"), manifest.get("seg_ids")
+        if names is not None and nodes is not None and len(names) != len(nodes):
+            message = f"the manifest of {segid} lists {len(names)} files for {len(nodes)} pieces"
+            raise SourceError(message, value=segid)
+        unnamed = sum(not name for name in names or ())
+        if unnamed:
+            raise DataMissing(f"the manifest of {segid} names no file for {unnamed} of its pieces", value=segid)
+        return manifest
+
+
+class WholeUnshardedMeshes(_WholeManifests, GrapheneUnshardedMeshSource):  # type: ignore[misc]
+    """Meshes whose pieces are plain files."""
+
+    def _get_mesh_fragments(self, path_id_map: Mapping[str, int]) -> list[tuple[str, bytes, int]]:
+        found: list[tuple[str, bytes | None, int]] = super()._get_mesh_fragments(path_id_map)
+        _refuse_missing({name for name, content, _ in found if not content}, len(path_id_map))
+        return [(name, content, node) for name, content, node in found if content]
+
+
+class WholeShardedMeshes(_WholeManifests, GrapheneShardedMeshSource):  # type: ignore[misc]
+    """Meshes whose pieces are parts of larger files, those of edited nodes plain files."""
+
+    def get_meshes_via_manifest_byte_offsets(self, seg_id: int, bounding_box: Any) -> list[Mesh]:
+        """Fetch the pieces that a manifest lists, in its order."""
+        layer = _L2 if bounding_box is not None else int(self.meta.meta.decode_layer_id(seg_id))
+        manifest = self.fetch_manifest(seg_id, level=layer, bbox=bounding_box, return_segids=True)
+        listed = self.parse_manifest_filenames(manifest)
+        return self._dynamic(listed["dynamic"]) + self._initial(listed["initial"])
+
+    def _dynamic(self, names: list[str]) -> list[Mesh]:
+        pieces: dict[Piece, int] = {(name, None, None): int(name.partition(":")[0]) for name in names}
+        return self._fetch(self.dynamic_path(), pieces)
+
+    def _initial(self, places: list[tuple[str, str, int, int, int]]) -> list[Mesh]:
+        pieces: dict[Piece, int] = {}
+        for layer, name, start, size, node in places:
+            pieces[f"{layer}/{name}", start, start + size] = node
+        return self._fetch(self.meta.join(self.meta.mesh_path, self.meta.sharded_mesh_dir), pieces)
+
+    def _fetch(self, folder: str, pieces: Mapping[Piece, int]) -> list[Mesh]:
+        if not pieces:
+            return []
+        bucket = CloudFiles(
+            self.meta.join(self.meta.meta.cloudpath, folder), secrets=self.config.secrets, parallel=1, progress=False
+        )
+        wanted = [{"path": path, "start": start, "end": end} for path, start, end in pieces]
+        found = {(file["path"], *file["byte_range"]): file["content"] for file in bucket.get(wanted)}
+        _refuse_missing({_name(piece) for piece in pieces if not found[piece]}, len(pieces))
+        return [_decoded(found[piece], node, piece) for piece, node in pieces.items()]
+
+
+def whole(meshes: Any) -> WholeShardedMeshes | WholeUnshardedMeshes:
+    """Return a graphene volume's meshes, guarded."""
+    kind = WholeShardedMeshes if isinstance(meshes, GrapheneShardedMeshSource) else WholeUnshardedMeshes
+    return kind(meshes.meta, meshes.cache, meshes.config, meshes.readonly)
+
+
+def _refuse_missing(missing: Iterable[str], total: int) -> None:
+    names = sorted(missing)
+    if names:
+        message = f"the bucket gave no {names[0]}: {len(names)} of {total} pieces of a mesh are missing"
+        raise DataMissing(message, value=names[0], hint=_HINT)
+
+
+def _name(piece: Piece) -> str:
+    path, start, end = piece
+    return path if start is None else f"{path}, bytes {start} to {end}"
+
+
+def _decoded(content: bytes, node: int, piece: Piece) -> Mesh:
+    _, start, end = piece
+    if start is not None and end is not None and len(content) != end - start:  # who ignores a range sends everything
+        raise _damaged(piece, f"{len(content)} bytes came")
+    try:
+        mesh = Mesh.from_draco(content)
+    except DracoPy.FileTypeException as error:
+        raise _damaged(piece, "it is not Draco") from error
+    mesh.segid = node
+    return mesh
+
+
+def _damaged(piece: Piece, reason: str) -> SourceError:
+    return SourceError(f"the mesh piece {_name(piece)} is damaged: {reason}", value=_name(piece))
