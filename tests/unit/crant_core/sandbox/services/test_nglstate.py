@@ -6,8 +6,8 @@ import pytest
 from starlette.applications import Starlette
 
 from crant_core.sandbox.answers import Refusal, refuse
-from crant_core.sandbox.services import nglstate
 from crant_core.sandbox.links import StateStore
+from crant_core.sandbox.services import nglstate
 from crant_core.sandbox.state import State
 from tests.unit.crant_core.sandbox.services.asgi import Http
 
