@@ -74,6 +74,20 @@ class TestInfo:
             CAVEclient("kronauer_ant", server_address=sandbox.url, auth_token=sandbox.token, write_server_cache=False)
 
 
+class TestSchemas:
+    def test_every_tables_schema_is_defined(self, client):
+        used = {one["schema"] for one in client.materialize.get_tables_metadata()}
+        assert used <= set(client.schema.get_schemas())
+        assert all(client.schema.schema_definition(name)["definitions"] for name in used)
+
+    def test_tables_have_the_columns_of_their_schemas(self, client):
+        for table in client.materialize.get_tables_metadata():
+            schema = client.schema.schema_definition(table["schema"])
+            fields = schema["definitions"][schema["$ref"].rpartition("/")[2]]["properties"]
+            found = client.materialize.query_table(table["table_name"], merge_reference=False, limit=1)
+            assert [name for name in fields if not {name, f"{name}_position"} & set(found)] == []
+
+
 class TestVersions:
     def test_the_expired_version_is_listed_only_when_asked_for(self, client):
         assert client.materialize.get_versions() == [2, 3]

@@ -12,12 +12,16 @@ from crant_core.sandbox import names
 from crant_core.sandbox.state import state
 
 GROUP_ID = 1
-#: id to name and laboratory; the first is whoever holds the token
+#: id to name and laboratory; the first is whoever holds the token, the last three made the world's edits
 USERS = {
     1: ("Sandbox user", "Sandbox laboratory"),
     2: ("Sandbox proofreader", "Sandbox laboratory"),
     3: ("Sandbox visitor", "Another laboratory"),
+    11: ("First proofreader", "Sandbox laboratory"),
+    12: ("Second proofreader", "Sandbox laboratory"),
+    13: ("Third proofreader", "Another laboratory"),
 }
+_GROUP = (1, 2, 3)
 _ME = 1
 _PAGE = """<!doctype html><title>Sandbox CAVE</title>
 <p>The sandbox knows one token. It was printed where the sandbox was started; nothing else can be had here.</p>"""
@@ -38,7 +42,7 @@ async def group_users(request: Request) -> Response:
     """List a group's users; an unknown group has none."""
     if request.path_params["group"] != GROUP_ID:
         return JSONResponse([])
-    return JSONResponse([{"id": number, "name": name, "admin": number == _ME} for number, (name, _) in USERS.items()])
+    return JSONResponse([{"id": number, "name": USERS[number][0], "admin": number == _ME} for number in _GROUP])
 
 
 async def cache(request: Request) -> Response:

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from crant_core.sandbox import layout, names
 from crant_core.sandbox.graph.chunkedgraph import ChunkedGraph
 from crant_core.sandbox.world import cast, meta_table, world
+from crant_core.sandbox.world import voxels as vx
 from crant_core.sandbox.world.history import VERSIONS
 from crant_core.sandbox.world.morphology import Morphology
 from crant_core.sandbox.world.navis_data import BODY_IDS
 from crant_core.sandbox.world.segmentation import Segmentation
-from crant_core.sandbox.world.synapses import supervoxels_of
 
 _SOMA = 2000.0  # nm: real neurons thicker than this have their soma in the data
 _NUCLEUS = (1800.0, 600.0)  # nm: radius of real and of made-up nuclei
@@ -24,9 +24,7 @@ _NUCLEUS = (1800.0, 600.0)  # nm: radius of real and of made-up nuclei
 
 def save_cells(folder: Path, trees: Sequence[Morphology], found: Segmentation, graph: ChunkedGraph) -> None:
     """Write the tables of cells, as annotators left them at the last materialization."""
-    nodes = cast.anchors(trees)
-    positions = np.array([tree.nodes[node] for tree, node in zip(trees, nodes, strict=True)])
-    supervoxels = found.ids[supervoxels_of(found, np.arange(len(trees)), positions)]
+    supervoxels, positions = _places(trees, found)
     roots = graph.roots(supervoxels, VERSIONS[-1].timestamp)
     roles = cast.roles(trees, len(BODY_IDS))
     has_nucleus = _nuclei(trees)
@@ -37,10 +35,26 @@ def save_cells(folder: Path, trees: Sequence[Morphology], found: Segmentation, g
     world.save_frame(folder, "tables/nucleus_alternative_points", _alternatives(nuclei))
     world.save_frame(folder, "tables/cell_info", _types(nuclei, [roles[i] for i in np.flatnonzero(has_nucleus)]))
     proofread = meta_table.cell_rows(len(trees), supervoxels, positions) | {
-        "user_id": np.full(len(trees), 11),
+        "valid_id": roots.astype(np.int64),
         "proofread": np.arange(len(trees)) < len(BODY_IDS),
+        "user_id": np.full(len(trees), 11),
     }
     world.save_frame(folder, "tables/backbone_proofread", pd.DataFrame(proofread))
+
+
+def _places(trees: Sequence[Morphology], found: Segmentation) -> tuple[layout.Ids, NDArray[np.float64]]:
+    """Return where annotators clicked, nm, and the supervoxel there: where another neuron lies, the next own voxel."""
+    wanted = np.array([tree.nodes[node] for tree, node in zip(trees, cast.anchors(trees), strict=True)])
+    voxels = np.array([_nearest_voxel(found, neuron, place) for neuron, place in enumerate(wanted)])
+    grid = vx.grid_of(found.voxels.keys[voxels])
+    is_own = (vx.grid_at(wanted) == grid).all(axis=1)[:, None]
+    return found.ids[found.of_voxel[voxels]], np.where(is_own, wanted, vx.centre_of(grid))
+
+
+def _nearest_voxel(found: Segmentation, neuron: int, place: NDArray[np.float64]) -> int:
+    voxels = np.flatnonzero(found.voxels.neuron == neuron)
+    centres = vx.centre_of(vx.grid_of(found.voxels.keys[voxels]))
+    return int(voxels[np.linalg.norm(centres - place, axis=1).argmin()])
 
 
 def _nuclei(trees: Sequence[Morphology]) -> NDArray[np.bool_]:
