@@ -8,6 +8,7 @@ from scipy.spatial import cKDTree
 
 from crant_core.sandbox import layout
 from crant_core.sandbox.graph.operations import to_ms
+from crant_core.sandbox.objects.segmentation import at_grid
 from crant_core.sandbox.world import navis_data
 from crant_core.sandbox.world import voxels as vx
 from crant_core.sandbox.world.history import INGESTED, VERSIONS
@@ -96,12 +97,15 @@ def test_synapses_are_the_hemibrains_and_their_sides_are_where_they_should_be():
     assert (autapses.pre < 5).all()
 
 
-def test_a_partners_side_lies_a_quarter_micrometre_from_the_site():
+def test_each_side_of_a_synapse_lies_in_the_supervoxel_it_names_and_near_the_site():
     world = neurons.world()
-    rows, truth = world.frame("tables/synapses_v2"), world.frame("truth/synapse_neurons")
-    one_real = ((truth.pre < 5) ^ (truth.post < 5)).to_numpy()
-    sides = [rows[[f"{side}_pt_position_{axis}" for axis in "xyz"]].to_numpy()[one_real] for side in ("pre", "post")]
-    assert np.linalg.norm(sides[0] - sides[1], axis=1) == pytest.approx(np.full(one_real.sum(), 250.0), abs=2)
+    rows, found = world.frame("tables/synapses_v2"), world.segmentation
+    centres = rows[[f"ctr_pt_position_{axis}" for axis in "xyz"]].to_numpy()
+    for side in ("pre", "post"):
+        positions = rows[[f"{side}_pt_position_{axis}" for axis in "xyz"]].to_numpy()
+        index = at_grid(world, vx.grid_at(positions))
+        assert np.array_equal(found.ids[index], rows[f"{side}_pt_supervoxel_id"].to_numpy())
+        assert np.median(np.linalg.norm(positions - centres, axis=1)) < 300
 
 
 def test_the_real_neuropil_holds_most_synapses_that_the_hemibrain_puts_there():

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from crant_core.sandbox import layout, names
 from crant_core.sandbox.graph.chunkedgraph import ChunkedGraph
 from crant_core.sandbox.world import cast, meta_table, world
-from crant_core.sandbox.world import voxels as vx
+from crant_core.sandbox.world.anchoring import anchor
 from crant_core.sandbox.world.history import VERSIONS
 from crant_core.sandbox.world.morphology import Morphology
 from crant_core.sandbox.world.navis_data import BODY_IDS
@@ -43,18 +43,10 @@ def save_cells(folder: Path, trees: Sequence[Morphology], found: Segmentation, g
 
 
 def _places(trees: Sequence[Morphology], found: Segmentation) -> tuple[layout.Ids, NDArray[np.float64]]:
-    """Return where annotators clicked, nm, and the supervoxel there: where another neuron lies, the next own voxel."""
+    """Return the supervoxels where annotators clicked, and where that is, nm."""
     wanted = np.array([tree.nodes[node] for tree, node in zip(trees, cast.anchors(trees), strict=True)])
-    voxels = np.array([_nearest_voxel(found, neuron, place) for neuron, place in enumerate(wanted)])
-    grid = vx.grid_of(found.voxels.keys[voxels])
-    is_own = (vx.grid_at(wanted) == grid).all(axis=1)[:, None]
-    return found.ids[found.of_voxel[voxels]], np.where(is_own, wanted, vx.centre_of(grid))
-
-
-def _nearest_voxel(found: Segmentation, neuron: int, place: NDArray[np.float64]) -> int:
-    voxels = np.flatnonzero(found.voxels.neuron == neuron)
-    centres = vx.centre_of(vx.grid_of(found.voxels.keys[voxels]))
-    return int(voxels[np.linalg.norm(centres - place, axis=1).argmin()])
+    supervoxels, places = anchor(found, np.arange(len(trees)), wanted)
+    return found.ids[supervoxels], places
 
 
 def _nuclei(trees: Sequence[Morphology]) -> NDArray[np.bool_]:

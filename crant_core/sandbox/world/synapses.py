@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from crant_core.sandbox.world import voxels as vx
+from crant_core.sandbox.world.anchoring import anchor
 from crant_core.sandbox.world.history import INGESTED
 from crant_core.sandbox.world.navis_data import Connectors
 from crant_core.sandbox.world.partners import Partners
@@ -87,28 +87,18 @@ def _xyz(side: str, positions: NDArray[np.float64]) -> dict[str, NDArray[np.floa
     return {f"{side}_{axis}": positions[:, number] for number, axis in enumerate("xyz")}
 
 
-def supervoxels_of(
-    found: Segmentation, neurons: NDArray[np.int64], positions: NDArray[np.float64]
-) -> NDArray[np.int64]:
-    """Return the index of the supervoxel of neuron i nearest to position i."""
-    result = np.empty(len(neurons), dtype=np.int64)
-    order = np.argsort(found.voxels.neuron, kind="stable")
-    starts = np.searchsorted(found.voxels.neuron[order], np.arange(found.neuron.max() + 2))
-    for neuron in np.unique(neurons):
-        voxels, wanted = order[starts[neuron] : starts[neuron + 1]], neurons == neuron
-        tree = cKDTree(vx.centre_of(vx.grid_of(found.voxels.keys[voxels])))
-        result[wanted] = found.of_voxel[voxels[tree.query(positions[wanted])[1]]]
-    return result
-
-
 def table_rows(synapses: pd.DataFrame, found: Segmentation, random: np.random.Generator) -> pd.DataFrame:
-    """Write synapses as rows of an annotation table in CRANT's columns; positions in nm."""
+    """Write synapses as rows of an annotation table in CRANT's columns; positions in nm.
+
+    The centre is where the site really is; each side's point lies within its neuron.
+    """
     rows: dict[str, object] = {"id": np.arange(1, len(synapses) + 1)}
     rows |= _life(len(synapses), random)
     sides = {side: synapses[[f"{side}_{axis}" for axis in "xyz"]].to_numpy() for side in ("pre", "post")}
     for side, positions in sides.items():
-        rows |= _point(f"{side}_pt", positions)
-        rows[f"{side}_pt_supervoxel_id"] = found.ids[supervoxels_of(found, synapses[side].to_numpy(), positions)]
+        supervoxels, inside = anchor(found, synapses[side].to_numpy(), np.round(positions))
+        rows |= _point(f"{side}_pt", inside)
+        rows[f"{side}_pt_supervoxel_id"] = found.ids[supervoxels]
     rows |= _point("ctr_pt", (sides["pre"] + sides["post"]) / 2)
     rows["size"] = np.maximum(random.lognormal(4.0, 1.0, len(synapses)), 5).astype(np.int32)
     return pd.DataFrame(rows)
