@@ -33,11 +33,11 @@ from crant_core.sandbox.services import (
     nglstate,
     schema,
     seatable,
-    skeleton,
+    skeletoncache,
 )
 
 _SERVICES = (
-    info, authservice, chunkedgraph, meshing, materialization, l2cache, skeleton, annotation, schema, nglstate,
+    info, authservice, chunkedgraph, meshing, materialization, l2cache, skeletoncache, annotation, schema, nglstate,
     seatable, bucket, control, fault_routes,
 )  # fmt: skip
 

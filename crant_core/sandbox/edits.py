@@ -11,8 +11,8 @@ import numpy as np
 from crant_core.sandbox.graph.operations import Operation
 from crant_core.sandbox.live import Sandbox
 from crant_core.sandbox.objects.segmentation import supervoxels_at
-from crant_core.sandbox.state import Version
 from crant_core.sandbox.tables.table import Table
+from crant_core.sandbox.tables.version import Version
 from crant_core.sandbox.world.history import mender_of
 from crant_core.sandbox.world.navis_data import BODY_IDS
 

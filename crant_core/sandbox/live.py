@@ -17,9 +17,10 @@ from crant_core.sandbox.anatomy import Anatomy
 from crant_core.sandbox.faults.controller import Controller
 from crant_core.sandbox.faults.profiles import Profile
 from crant_core.sandbox.graph.chunkedgraph import ChunkedGraph
-from crant_core.sandbox.services.seatable_sql import SeaTable
+from crant_core.sandbox.seatable import SeaTable
 from crant_core.sandbox.skeletons import SkeletonCache
-from crant_core.sandbox.state import ROW_LIMIT, State, Version
+from crant_core.sandbox.state import ROW_LIMIT, State
+from crant_core.sandbox.tables.version import Version
 from crant_core.sandbox.world import crowd as crowds
 from crant_core.sandbox.world.catalog import VIEWS, read_tables
 from crant_core.sandbox.world.crowd import Crowd

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import TYPE_CHECKING, cast
 
 from starlette.requests import Request
@@ -14,23 +13,14 @@ from crant_core.sandbox.links import StateStore
 
 if TYPE_CHECKING:
     from crant_core.sandbox.graph.chunkedgraph import ChunkedGraph
-    from crant_core.sandbox.services.seatable_sql import SeaTable
+    from crant_core.sandbox.seatable import SeaTable
     from crant_core.sandbox.tables.frozen import Frozen
     from crant_core.sandbox.tables.table import Table
+    from crant_core.sandbox.tables.version import Version
     from crant_core.sandbox.tables.view import View
 
 
 ROW_LIMIT = 200_000
-
-
-@dataclass(frozen=True, slots=True)
-class Version:
-    """One materialization version; `tables` are the names frozen in it."""
-
-    number: int
-    timestamp: datetime
-    expires: datetime
-    tables: tuple[str, ...] = ()
 
 
 @dataclass

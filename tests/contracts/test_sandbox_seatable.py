@@ -17,8 +17,8 @@ from starlette.applications import Starlette
 
 from crant_core.sandbox.auth import TokenAuth
 from crant_core.sandbox.names import SEATABLE_BASE, SEATABLE_TABLE, SEATABLE_WORKSPACE
+from crant_core.sandbox.seatable import COLUMN_KINDS, SeaTable
 from crant_core.sandbox.services import seatable
-from crant_core.sandbox.services.seatable_sql import COLUMN_KINDS, SeaTable
 from crant_core.sandbox.state import State
 
 TOKEN = "0123456789abcdef0123456789abcdef"

@@ -11,7 +11,7 @@ import pytest
 from crant_core.errors import MeshNotFound, VersionNotFound
 from crant_core.ids import layer_of
 from crant_core.mesh import Mesh
-from crant_core.sandbox.state import Version
+from crant_core.sandbox.tables.version import Version
 from crant_core.sandbox.world.history import VERSIONS
 from crant_core.sandbox.world.navis_data import BODY_IDS, read_surface
 from crant_core.sources.base import Source

@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from crant_core.sandbox.answers import base_url
 from crant_core.sandbox.names import SEATABLE_BASE, SEATABLE_TABLE, SEATABLE_WORKSPACE
-from crant_core.sandbox.services.seatable_sql import Answer, QueryError, SeaTable
+from crant_core.sandbox.seatable import Answer, QueryError, SeaTable
 from crant_core.sandbox.state import state
 
 __all__ = ["BASE_UUID", "ROUTES", "SeaTable"]

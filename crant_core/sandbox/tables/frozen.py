@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from copy import copy
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -15,13 +16,21 @@ from crant_core.sandbox.tables.columns import ROOT, SUPERVOXEL, grouped
 
 if TYPE_CHECKING:
     from crant_core.sandbox.graph.chunkedgraph import ChunkedGraph
-    from crant_core.sandbox.state import State, Version
     from crant_core.sandbox.tables.table import Table
+    from crant_core.sandbox.tables.version import Version
 
 Rows = NDArray[np.int64]
 
 _MAX_CACHED_ROWS = 8_000_000  # about 35 bytes each
 _TICK = timedelta(milliseconds=1)
+
+
+class Freezer(Protocol):
+    """What knows the graph, the versions, and what was frozen before: the sandbox's state."""
+
+    graph: ChunkedGraph
+    versions: list[Version]
+    frames: OrderedDict[tuple[str, int], Frozen]
 
 
 class Frozen:
@@ -102,14 +111,14 @@ class Frozen:
         return self._orders[column]
 
 
-def frame(state: State, table: Table, at: datetime) -> pd.DataFrame:
+def frame(state: Freezer, table: Table, at: datetime) -> pd.DataFrame:
     """Return the flat rows that held at a time, each supervoxel followed by its root then, 0 where it had none."""
     versions = [version for version in state.versions if version.timestamp == at and table.name in version.tables]
     frozen = frozen_in(state, table, versions[0]) if versions else live(state, table, at)
     return frozen.frame()
 
 
-def frozen_in(state: State, table: Table, version: Version) -> Frozen:
+def frozen_in(state: Freezer, table: Table, version: Version) -> Frozen:
     """Return a table as a version froze it; kept, since a version never changes."""
     key = (table.name, version.number)
     if key not in state.frames:
@@ -120,7 +129,7 @@ def frozen_in(state: State, table: Table, version: Version) -> Frozen:
     return state.frames[key]
 
 
-def live(state: State, table: Table, at: datetime) -> Frozen:
+def live(state: Freezer, table: Table, at: datetime) -> Frozen:
     """Return a table at any time; a version before it saves most of the look-ups."""
     before = [version for version in state.versions if version.timestamp <= at and table.name in version.tables]
     if not before:

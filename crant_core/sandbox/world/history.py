@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crant_core.sandbox.graph.chunkedgraph import ChunkedGraph
-from crant_core.sandbox.state import Version
+from crant_core.sandbox.tables.version import Version
 from crant_core.sandbox.world.morphology import Morphology
 from crant_core.sandbox.world.segmentation import Segmentation, neighbours
 

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from crant_core.sandbox import layout
-from crant_core.sandbox.state import State, Version
+from crant_core.sandbox.state import State
 from crant_core.sandbox.tables.table import Table
+from crant_core.sandbox.tables.version import Version
 from crant_core.sandbox.tables.view import View
 
 INGEST = datetime(2026, 1, 1, tzinfo=UTC)

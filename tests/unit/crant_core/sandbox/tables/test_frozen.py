@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 
 from crant_core.sandbox import layout
-from crant_core.sandbox.state import State, Version
+from crant_core.sandbox.state import State
 from crant_core.sandbox.tables import frozen as module
 from crant_core.sandbox.tables.filters import Filter, matching
 from crant_core.sandbox.tables.frozen import frame, freeze, frozen_in, live
 from crant_core.sandbox.tables.table import Table
+from crant_core.sandbox.tables.version import Version
 from tests.unit.crant_core.sandbox.tables.example import (
     C3,
     C4,

@@ -1,4 +1,4 @@
-"""The materialization service: versions of the dataset; what is in them is served by its sister modules."""
+"""The materialization service: versions of the dataset; what is in them is served by the other modules here."""
 
 from __future__ import annotations
 
@@ -11,15 +11,11 @@ from starlette.routing import Mount, Route, Router
 
 from crant_core.sandbox import names
 from crant_core.sandbox.answers import Refusal
-from crant_core.sandbox.services import (
-    materialization_catalog,
-    materialization_precomputed,
-    materialization_queries,
-)
-from crant_core.sandbox.services.materialization_catalog import naive_utc
-from crant_core.sandbox.services.materialization_lookup import is_valid, table_now, version_of, world
-from crant_core.sandbox.state import Version
+from crant_core.sandbox.services.materialization import catalog, precomputed, queries
+from crant_core.sandbox.services.materialization.catalog import naive_utc
+from crant_core.sandbox.services.materialization.lookup import is_valid, table_now, version_of, world
 from crant_core.sandbox.tables.arrow import wants
+from crant_core.sandbox.tables.version import Version
 
 
 async def api_versions(request: Request) -> Response:
@@ -89,9 +85,9 @@ _DATASTACK_ROUTES = [
     Route("/versions", versions),
     Route("/metadata", versions_metadata),
     Route("/version/{version:int}", version_metadata),
-    *materialization_catalog.ROUTES,
-    *materialization_queries.ROUTES,
-    *materialization_precomputed.ROUTES,
+    *catalog.ROUTES,
+    *queries.ROUTES,
+    *precomputed.ROUTES,
 ]
 _RUN_ROUTES = [
     Route("/ingest_annotations/datastack/{datastack}/{table}", ingest_annotations, methods=["POST"]),

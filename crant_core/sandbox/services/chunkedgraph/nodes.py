@@ -12,8 +12,8 @@ from starlette.routing import Route
 from crant_core.sandbox.answers import Refusal
 from crant_core.sandbox.graph.nodes import covering
 from crant_core.sandbox.graph.operations import to_ms
-from crant_core.sandbox.services.chunkedgraph_places import nearest_l2, path_between, positions_of
-from crant_core.sandbox.services.chunkedgraph_requests import (
+from crant_core.sandbox.services.chunkedgraph.places import nearest_l2, path_between, positions_of
+from crant_core.sandbox.services.chunkedgraph.requests import (
     binary,
     bounds,
     flag,

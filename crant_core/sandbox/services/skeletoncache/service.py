@@ -14,7 +14,7 @@ from starlette.routing import Mount, Route, Router
 
 from crant_core.sandbox import names
 from crant_core.sandbox.live import Sandbox, sandbox
-from crant_core.sandbox.services import skeleton_formats as formats
+from crant_core.sandbox.services.skeletoncache import formats
 
 _VERSIONS = [-1, 0, 1, 2, 3, 4]
 _MOST_CACHED = 500

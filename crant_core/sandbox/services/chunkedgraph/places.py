@@ -14,7 +14,7 @@ from crant_core.sandbox import layout
 from crant_core.sandbox.answers import Refusal
 from crant_core.sandbox.graph.edges import Pairs
 from crant_core.sandbox.layout import Ids
-from crant_core.sandbox.services.chunkedgraph_requests import graph
+from crant_core.sandbox.services.chunkedgraph.requests import graph
 from crant_core.sandbox.state import state
 
 _L2 = 2

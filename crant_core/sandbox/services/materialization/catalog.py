@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from crant_core.sandbox import names
 from crant_core.sandbox.answers import base_url
-from crant_core.sandbox.services.materialization_lookup import (
+from crant_core.sandbox.services.materialization.lookup import (
     frozen_table,
     frozen_view,
     queried_version,
@@ -21,11 +21,11 @@ from crant_core.sandbox.services.materialization_lookup import (
     view_in,
     world,
 )
-from crant_core.sandbox.state import Version
 from crant_core.sandbox.tables.arrow import one_line
 from crant_core.sandbox.tables.columns import POSITION, nullable
 from crant_core.sandbox.tables.frozen import Frozen
 from crant_core.sandbox.tables.table import Table
+from crant_core.sandbox.tables.version import Version
 from crant_core.sandbox.tables.view import View
 
 _TYPES = {"Int64": "integer", "Int32": "integer", "Float32": "float", "boolean": "boolean", "string": "string"}

@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from crant_core.sandbox import layout
 from crant_core.sandbox.answers import Refusal
-from crant_core.sandbox.services.materialization_lookup import frozen_table, queried_version, table_now, world
+from crant_core.sandbox.services.materialization.lookup import frozen_table, queried_version, table_now, world
 from crant_core.sandbox.tables.columns import POSITION, ROOT, SUPERVOXEL
 from crant_core.sandbox.tables.frozen import Frozen
 from crant_core.sandbox.tables.query import Query, run

@@ -8,9 +8,10 @@ from starlette.requests import Request
 
 from crant_core.sandbox import names
 from crant_core.sandbox.answers import Refusal
-from crant_core.sandbox.state import State, Version, state
+from crant_core.sandbox.state import State, state
 from crant_core.sandbox.tables.frozen import Frozen, frozen_in
 from crant_core.sandbox.tables.table import Table
+from crant_core.sandbox.tables.version import Version
 from crant_core.sandbox.tables.view import View
 
 _API_VERSIONS = {2, 3}

@@ -14,13 +14,8 @@ from starlette.routing import Mount, Route, Router
 from crant_core.sandbox import layout, names
 from crant_core.sandbox.answers import base_url
 from crant_core.sandbox.objects.segmentation import SCALES
-from crant_core.sandbox.services import (
-    chunkedgraph_edits,
-    chunkedgraph_lineage,
-    chunkedgraph_nodes,
-    chunkedgraph_roots,
-)
-from crant_core.sandbox.services.chunkedgraph_requests import check_table
+from crant_core.sandbox.services.chunkedgraph import edits, lineage, nodes, roots
+from crant_core.sandbox.services.chunkedgraph.requests import check_table
 
 _GRAPH_CHUNK_MIP = 0
 _MESHED_LAYERS = 5
@@ -78,10 +73,10 @@ def _graph_info() -> dict[str, Any]:
 
 
 _TABLE_ROUTES = [
-    *chunkedgraph_roots.ROUTES,
-    *chunkedgraph_nodes.ROUTES,
-    *chunkedgraph_lineage.ROUTES,
-    *chunkedgraph_edits.ROUTES,
+    *roots.ROUTES,
+    *nodes.ROUTES,
+    *lineage.ROUTES,
+    *edits.ROUTES,
 ]
 _GZIP = [Middleware(GZipMiddleware, minimum_size=0, compresslevel=1)]  # the level is a matter of speed only
 ROUTES = [

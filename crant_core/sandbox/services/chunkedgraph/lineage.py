@@ -13,8 +13,8 @@ from starlette.routing import Route
 from crant_core.sandbox.answers import Refusal
 from crant_core.sandbox.graph.chunkedgraph import ChunkedGraph
 from crant_core.sandbox.graph.operations import Operation, to_ms
-from crant_core.sandbox.services.chunkedgraph_history import Change, History, details, node_link, oldest, table
-from crant_core.sandbox.services.chunkedgraph_requests import (
+from crant_core.sandbox.services.chunkedgraph.history import Change, History, details, node_link, oldest, table
+from crant_core.sandbox.services.chunkedgraph.requests import (
     flag,
     graph,
     ids,

@@ -15,8 +15,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from crant_core.sandbox.answers import Refusal
-from crant_core.sandbox.services.materialization_catalog import notices
-from crant_core.sandbox.services.materialization_lookup import (
+from crant_core.sandbox.services.materialization.catalog import notices
+from crant_core.sandbox.services.materialization.lookup import (
     frozen_table,
     frozen_view,
     is_valid,

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from crant_core.sandbox.services.seatable_sql import COLUMN_KINDS, QueryError, SeaTable
+from crant_core.sandbox.seatable import COLUMN_KINDS, QueryError, SeaTable
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

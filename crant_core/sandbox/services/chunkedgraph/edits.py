@@ -15,8 +15,8 @@ from crant_core.sandbox import layout
 from crant_core.sandbox.answers import Refusal
 from crant_core.sandbox.graph.chunkedgraph import ChunkedGraph, Coords
 from crant_core.sandbox.graph.operations import EditRefused, Operation
-from crant_core.sandbox.services.chunkedgraph_places import supervoxel_at
-from crant_core.sandbox.services.chunkedgraph_requests import ME, graph, json_body, reply, whole
+from crant_core.sandbox.services.chunkedgraph.places import supervoxel_at
+from crant_core.sandbox.services.chunkedgraph.requests import ME, graph, json_body, reply, whole
 from crant_core.sandbox.state import state
 
 _ENDS = 2

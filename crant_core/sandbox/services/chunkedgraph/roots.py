@@ -14,7 +14,7 @@ from crant_core.sandbox import layout
 from crant_core.sandbox.answers import Refusal
 from crant_core.sandbox.graph.chunkedgraph import ChunkedGraph
 from crant_core.sandbox.layout import Ids
-from crant_core.sandbox.services.chunkedgraph_requests import (
+from crant_core.sandbox.services.chunkedgraph.requests import (
     binary,
     binary_ids,
     flag,
