@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-_PROFILES = "fast, realistic, bad_day, truncate, auth, half_data, expired or edit_storm"
+Profile = Literal["fast", "realistic", "bad_day", "truncate", "auth", "half_data", "expired", "edit_storm"]
 
 
 def sandbox(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 chooses a free one")] = 0,
     token: Annotated[str | None, typer.Option(envvar="CRANT_SANDBOX_TOKEN", help="32 hex digits")] = None,
     neurons: Annotated[int, typer.Option(min=0, max=10_000, help="Copies of the real neurons to add, for load")] = 0,
-    profile: Annotated[str, typer.Option(help=f"Latency and faults: {_PROFILES}")] = "fast",
+    profile: Annotated[Profile, typer.Option(help="Latency and faults")] = "fast",
     seed: Annotated[int, typer.Option(help="Of the profile's faults: the same seed, the same faults")] = 0,
     scale: Annotated[float, typer.Option(min=0, help="Of the profile's latencies: 0.1 is ten times faster")] = 1.0,
 ) -> None:
@@ -27,4 +26,5 @@ def sandbox(
     options = {"port": port, "neurons": neurons, "profile": profile, "seed": seed, "scale": scale}
     words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
     environment = os.environ | ({"CRANT_SANDBOX_TOKEN": token} if token else {})  # not for others to see in `ps`
-    raise typer.Exit(subprocess.call([sys.executable, "-m", "crant_core.sandbox", *words], env=environment))
+    # The server takes this process's place, so that whoever ends `crant sandbox` ends the server.
+    os.execve(sys.executable, [sys.executable, "-m", "crant_core.sandbox", *words], environment)  # noqa: S606

@@ -45,18 +45,25 @@ def _say(text: str) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Serve until interrupted."""
     options = _parser().parse_args(arguments)
+    listening = _listen(options.port)
     if not cache.is_ready():
         _say(f"{cache.NOTICE}\n")
     sandbox = open_sandbox(options.token, cache.open_world(), options.neurons)
-    sandbox.faults.use(profile(options.profile, options.seed, options.scale))
+    sandbox.faults.begin(profile(options.profile, options.seed, options.scale))
     config = uvicorn.Config(
         create_app(sandbox),
-        host=_HOST,
-        port=options.port,
         log_level=options.log_level,
         timeout_graceful_shutdown=1,  # a hanging request must not outlive the server
     )
-    AnnouncingServer(config, sandbox).run()
+    AnnouncingServer(config, sandbox).run([listening])
+
+
+def _listen(port: int) -> socket.socket:
+    """Take the port before the world is opened, so that a taken one is said at once."""
+    try:
+        return socket.create_server((_HOST, port))
+    except OSError as error:
+        raise SystemExit(f"{_HOST}:{port} cannot be used: {error.strerror}; --port 0 takes any free port") from error
 
 
 def _parser() -> argparse.ArgumentParser:

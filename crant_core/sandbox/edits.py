@@ -8,7 +8,7 @@ from itertools import count
 
 import numpy as np
 
-from crant_core.sandbox.graph.operations import Operation
+from crant_core.sandbox.graph.operations import EditRefused, Operation
 from crant_core.sandbox.live import Sandbox
 from crant_core.sandbox.objects.segmentation import supervoxels_at
 from crant_core.sandbox.tables.table import Table
@@ -25,6 +25,21 @@ def next_moment(known: Sandbox) -> datetime:
     """Return now, or just after the last edit if the clock does not stand past it."""
     last = known.graph.operations[-1].timestamp
     return max(known.clock.now(), last + _TICK)
+
+
+def set_clock(known: Sandbox, now: datetime | None, step: timedelta) -> None:
+    """Set the clock and advance it, but never before what has happened already.
+
+    Raises
+    ------
+    EditRefused
+    """
+    last = max(known.graph.operations[-1].timestamp, known.versions[-1].timestamp)
+    if now is not None and now < last:
+        raise EditRefused(f"{now.isoformat()} is before what happened last, at {last.isoformat()}")
+    if now is not None:
+        known.clock.set(now)
+    known.clock.advance(step)
 
 
 def toggle(known: Sandbox, neuron: int) -> Operation:

@@ -90,13 +90,12 @@ class Sandbox(State):
         return node in self.graph.tree.created
 
     def reset(self) -> None:
-        """Undo everything that requests changed; rules and the log go too."""
+        """Undo everything that requests changed; rules and the log go too, the profile of the start comes back."""
         fresh = _start(self.token, self.world, self.pristine.copy(), self.crowd)
         for one in fields(self):
             if one.name != "faults":
                 setattr(self, one.name, getattr(fresh, one.name))
-        self.faults.clear()
-        self.faults.log.clear()
+        self.faults.restart()
 
 
 def open_sandbox(token: str, world: World, neurons: int = 0) -> Sandbox:

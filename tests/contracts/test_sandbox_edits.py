@@ -290,6 +290,17 @@ class TestClock:
         at = cave(mine).materialize.get_timestamp(4)
         assert timedelta(0) <= at - datetime(2031, 5, 6, 7, 8, 9, tzinfo=UTC) < timedelta(seconds=5)
 
+    def test_it_cannot_go_back_behind_what_has_happened(self, mine):
+        edit(mine, "toggle", neuron=0)
+        answer = requests.post(f"{mine.url}/_sandbox/clock", json={"now": "2026-01-01T00:00:00Z"}, timeout=30)
+        assert answer.status_code == 409
+        assert "2026-01-01" in answer.json()["error"]
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b'{"operation": "toggle"}', b'{"operation": "toggle", "neuron": 5}'])
+def test_an_edit_that_says_too_little_is_refused(mine, body):
+    assert requests.post(f"{mine.url}/_sandbox/edit", data=body, timeout=30).status_code == 422
+
 
 class TestWhatTakesTime:
     @pytest.fixture
@@ -360,3 +371,11 @@ def test_a_reset_makes_everything_as_it_was(mine):
     assert table.query("SELECT COUNT(*) FROM CRANTb_meta") == [{"COUNT(*)": 68}]
     now = datetime.fromisoformat(mine.control("GET", "clock")["now"])
     assert abs(now - datetime.now(UTC)) < timedelta(seconds=5)
+
+
+def test_a_reset_brings_back_the_profile_of_the_start():
+    with run_sandbox("--profile", "truncate") as mine:
+        mine.control("POST", "profile", {"name": "expired"})
+        mine.control("POST", "reset")
+        in_force = mine.control("GET", "fault")
+    assert (in_force["profile"], in_force["row_limit"]) == ("truncate", 1000)

@@ -56,6 +56,7 @@ class Controller:
         self.on_profile: Callable[[Profile], None] = lambda profile: None  #: told of every new profile
         self._active: dict[int, _Active] = {}
         self._next = 0
+        self._first: Profile = FAST
 
     @property
     def row_limit(self) -> int | None:
@@ -83,6 +84,16 @@ class Controller:
         self._active.clear()
         self._next = 0
         self._adopt(FAST)
+
+    def begin(self, profile: Profile) -> None:
+        """Take a profile into use, and come back to it at every `restart`."""
+        self._first = profile
+        self.use(profile)
+
+    def restart(self) -> None:
+        """Be as at the start, with an empty log."""
+        self.use(self._first)
+        self.log.clear()
 
     def use(self, profile: Profile) -> list[int]:
         """Replace everything in force by a profile; return its rules' numbers."""

@@ -93,21 +93,21 @@ def _bad_day(seed: int, scale: float) -> Profile:
     too_many = {"message": "Too many requests"}
     rules: tuple[dict[str, Any], ...] = (
         # longer than caveclient's four attempts
-        {"name": "burst", "pattern": _NOT_THE_BUCKET, "status": 503, "probability": 0.005, "burst": 6},
-        {"name": "cut", "pattern": _NOT_THE_BUCKET, "status": 504, "delay": 20 * scale, "probability": 0.003},
-        {"name": "proxy", "status": 502, "probability": 0.005},
-        {"name": "patience", "status": 429, "headers": retry_after, "body": too_many, "probability": 0.005},
+        {"name": "burst", "pattern": _NOT_THE_BUCKET, "status": 503, "probability": 0.01, "burst": 6},
+        {"name": "cut", "pattern": _NOT_THE_BUCKET, "status": 504, "delay": 20 * scale, "probability": 0.005},
+        {"name": "proxy", "status": 502, "probability": 0.01},
+        {"name": "patience", "status": 429, "headers": retry_after, "body": too_many, "probability": 0.01},
         {
             "name": "limit",
             "pattern": f"{_QUERY}|/skeletoncache/",
             "status": 429,
             "body": too_many,
-            "probability": 0.005,
+            "probability": 0.01,
         },
-        {"name": "reset", "kind": "reset", "probability": 0.005},
-        {"name": "truncated", "kind": "truncated_gzip", "probability": 0.003},
-        {"name": "hang", "kind": "hang", "bound": 600 * scale, "probability": 0.002},
-        {"name": "drip", "kind": "drip", "bytes_per_second": 1000 / scale, "probability": 0.003},
+        {"name": "reset", "kind": "reset", "probability": 0.01},
+        {"name": "truncated", "kind": "truncated_gzip", "probability": 0.01},
+        {"name": "hang", "kind": "hang", "bound": 600 * scale, "probability": 0.004},
+        {"name": "drip", "kind": "drip", "bytes_per_second": 1000 / scale, "probability": 0.005},
     )
     return Profile("bad_day", tuple(_rule(seed, **rule) for rule in rules))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
@@ -43,7 +43,7 @@ class Toggle(_Strict):
     """Cut a real neuron where its history once joined it, or join it again: an edit for people without ids at hand."""
 
     operation: Literal["toggle"]
-    neuron: int = Field(0, ge=0, lt=len(BODY_IDS), description="Which of the real neurons")
+    neuron: int = Field(ge=0, lt=len(BODY_IDS), description="Which of the real neurons")
 
 
 class EditRequest(_Strict):
@@ -65,9 +65,17 @@ class BucketRequest(_Strict):
     keep_alive: bool = Field(description="Whether it keeps connections open, as real buckets do")
 
 
+async def _body(request: Request) -> Any:
+    """Read a body; one that is no JSON is None, which no model takes."""
+    try:
+        return await request.json()
+    except ValueError:
+        return None
+
+
 async def edit(request: Request) -> Response:
     """Apply one edit now; answers the operation's id, the old roots and the new."""
-    asked = EditRequest.model_validate({"edit": await request.json()}).edit
+    asked = EditRequest.model_validate({"edit": await _body(request)}).edit
     operation = _apply(sandbox(request), asked)
     return JSONResponse(
         {
@@ -98,10 +106,8 @@ async def clock(request: Request) -> Response:
     """Read the clock, or set it."""
     known = sandbox(request).clock
     if request.method == "POST":
-        asked = ClockRequest.model_validate(await request.json())
-        if asked.now is not None:
-            known.set(asked.now.astimezone(UTC))
-        known.advance(timedelta(seconds=asked.advance_seconds or 0))
+        asked = ClockRequest.model_validate(await _body(request))
+        edits.set_clock(sandbox(request), asked.now, timedelta(seconds=asked.advance_seconds or 0))
     return JSONResponse({"now": known.now().isoformat()})
 
 
@@ -109,7 +115,7 @@ async def bucket(request: Request) -> Response:
     """Read how the bucket serves, or set it."""
     known = sandbox(request)
     if request.method == "POST":
-        known.keep_alive = BucketRequest.model_validate(await request.json()).keep_alive
+        known.keep_alive = BucketRequest.model_validate(await _body(request)).keep_alive
     return JSONResponse({"keep_alive": known.keep_alive})
 
 
@@ -130,7 +136,7 @@ async def describe(request: Request) -> Response:
             "now": known.clock.now().isoformat(),
             "versions": [{"version": one.number, "timestamp": one.timestamp.isoformat()} for one in known.versions],
             "neurons": _neurons(known, known.clock.now()),
-            "copies": 0 if known.crowd is None else len(known.crowd.moves),
+            "copies": _copies(known, known.clock.now()),
             "folder": str(known.world.folder),
             "exports": f"file://{known.world.folder}/exports/{names.DATASTACK}",
             "seatable": {"base": names.SEATABLE_BASE, "table": names.SEATABLE_TABLE, "server": base},
@@ -148,6 +154,23 @@ def _neurons(known: Sandbox, at: datetime) -> list[dict[str, Any]]:
     ]
 
 
+def _copies(known: Sandbox, at: datetime) -> list[dict[str, Any]]:
+    """Describe what `--neurons` added; a copy's supervoxels are all in one root."""
+    if known.crowd is None:
+        return []
+    first = known.crowd.places[known.crowd.starts[:-1]]
+    roots = known.graph.roots(known.crowd.ids[first], at)
+    return [
+        {"copy": number, "of_neuron": number % len(known.crowd.templates), "root_id": str(root)}
+        for number, root in enumerate(roots.tolist())
+    ]
+
+
+async def index(request: Request) -> Response:
+    """List these routes."""
+    return JSONResponse({route.path: sorted(route.methods or ()) for route in ROUTES})
+
+
 async def invalid(request: Request, error: Exception) -> Response:
     """Answer what is wrong with a control request's body."""
     if not isinstance(error, ValidationError):
@@ -163,6 +186,7 @@ async def refused(request: Request, error: Exception) -> Response:
 
 
 ROUTES = [
+    Route("/_sandbox/", index),
     Route("/_sandbox/edit", edit, methods=["POST"]),
     Route("/_sandbox/materialize", materialize, methods=["POST"]),
     Route("/_sandbox/clock", clock, methods=["GET", "POST"]),
