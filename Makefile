@@ -7,7 +7,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install demo up test check bench lock clean
+.PHONY: help install demo up test check bench docs lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -44,9 +44,12 @@ check: $(INSTALLED) ## Lint, types and import contracts
 bench: $(INSTALLED) ## Measure ours and the peer side by side; writes docs/benchmarks.md
 	$(BIN)/python -m benchmarks
 
+docs: $(INSTALLED) ## Write the documentation as a site, with the API reference, to site/
+	$(BIN)/mkdocs build --strict --quiet
+
 lock: $(INSTALLED) ## Re-pin requirements after a change of pyproject.toml
 	$(BIN)/uv pip compile --quiet --system-certs --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  --extra dev pyproject.toml -o requirements/lock.txt
 
 clean: ## Remove the virtual environment and the demo's data
-	rm -rf $(VENV) demo-data
+	rm -rf $(VENV) demo-data site
