@@ -2,15 +2,18 @@
 
 CrantError
 ├── InvalidInput                    the caller must change something
+│   ├── FilteringError
 │   ├── InvalidId
 │   ├── InvalidTime
 │   ├── InvalidParameters
+│   ├── NeverTogether
 │   ├── OutOfBounds
 │   ├── TooManyIds
 │   ├── UnknownDataset
 │   └── UnknownKind
 ├── NotFound                        the thing asked for does not exist
 │   ├── MeshNotFound
+│   ├── NoMatchesError
 │   ├── NotARoot
 │   └── VersionNotFound
 ├── Conflict                        it exists, but not in a state that allows this
@@ -80,6 +83,12 @@ class InvalidInput(CrantError, ValueError):
     code = "invalid_input"
 
 
+class FilteringError(InvalidInput):
+    """The filter cannot be used."""
+
+    code = "filtering_error"
+
+
 class InvalidId(InvalidInput):
     """The value is not a 64-bit id."""
 
@@ -96,6 +105,12 @@ class InvalidParameters(InvalidInput):
     """The parameters do not fit this kind of job."""
 
     code = "invalid_parameters"
+
+
+class NeverTogether(InvalidInput):
+    """The roots never existed at one time."""
+
+    code = "never_together"
 
 
 class OutOfBounds(InvalidInput):
@@ -134,13 +149,19 @@ class MeshNotFound(NotFound):
     code = "mesh_not_found"
 
 
+class NoMatchesError(NotFound, ValueError):
+    """Nothing fits what was asked for."""
+
+    code = "no_matches"
+
+
 class NotARoot(NotFound):
     """The id is not a root id of this dataset."""
 
     code = "not_a_root"
 
 
-class VersionNotFound(NotFound):
+class VersionNotFound(NotFound, ValueError):
     """The dataset has no such materialization version."""
 
     code = "version_not_found"
@@ -195,7 +216,7 @@ class DataMissing(SourceError):
     retryable = True
 
 
-class SourceTokenMissing(SourceError):
+class SourceTokenMissing(SourceError, ValueError):
     """There is no CAVE token for this server."""
 
     code = "source_token_missing"

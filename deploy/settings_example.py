@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from textwrap import wrap
 
 from pydantic.fields import FieldInfo
@@ -32,7 +33,7 @@ def _entry(name: str, field: FieldInfo) -> str:
 
 
 def _write(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+    return str(value) if isinstance(value, str | Path) else json.dumps(value)
 
 
 if __name__ == "__main__":

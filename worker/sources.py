@@ -24,6 +24,4 @@ class SourceBook:
         from crant_core.sources.cave import CaveSource  # heavy: caveclient and cloud-volume
 
         dataset = get_dataset(dataset_name, self._settings.datasets)
-        tokens = {server.rstrip("/"): token for server, token in self._settings.cave_tokens.items()}
-        secret = tokens.get(dataset.server.rstrip("/"))
-        return CaveSource(dataset, token=secret.get_secret_value() if secret else None)
+        return CaveSource(dataset, self._settings.token(dataset.server))

@@ -5,27 +5,19 @@ Each field is the environment variable `CRANT_<NAME>`; lists and mappings are JS
 
 from __future__ import annotations
 
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field
 
-from crant_core.datasets import Dataset
+from crant_core.settings import LibrarySettings
 
 
-class Settings(BaseSettings):
-    """Settings of the API and the workers."""
-
-    model_config = SettingsConfigDict(env_prefix="CRANT_", extra="ignore", frozen=True)
+class Settings(LibrarySettings):
+    """Settings of the API and the workers, and the library's."""
 
     database_url: str = Field(
         description="SQLAlchemy address of the jobs database: sqlite:////abs/path or postgresql+psycopg://…"
     )
     broker_url: str = Field(description="Celery broker, such as redis://host:6379/0 or redis+socket:///path/redis.sock")
     artifacts_url: str = Field(description="Where result files go: file:///abs/folder, s3://bucket/path, gs://…")
-    datasets: list[Dataset] = Field(default=[], description="Datasets beside the presets")
-    cave_tokens: dict[str, SecretStr] = Field(
-        default={},
-        description="CAVE token by server address; servers not named here use caveclient's own token files",
-    )
     flower_url: str | None = Field(default=None, description="Where people reach Flower, for links from jobs")
     lease_seconds: float = Field(default=60, gt=1, description="A unit whose worker is silent this long is given away")
     rehint_seconds: float = Field(

@@ -9,7 +9,7 @@ It is not the dataset `sandbox`, which is CRANT's own online datastack for pract
 from __future__ import annotations
 
 from crant_core.datasets import Dataset
-from crant_core.sandbox.names import DATASTACK
+from crant_core.sandbox.names import DATASTACK, NUCLEI
 
 __all__ = ["demo_dataset"]
 
@@ -28,5 +28,9 @@ def demo_dataset(url: str) -> Dataset:
         server=url.rstrip("/"),
         viewer_resolution=(8, 8, 42),
         aliases=(),
-        description="Five hemibrain neurons from navis, served by the offline CAVE",
+        description="Real hemibrain neurons and made-up partners, served by the offline CAVE",
+        lasting=False,  # a reset or another start gives the same ids to other roots
+        cell_lookup_view="nucleus_detection_lookup_v1",
+        cell_main_table=NUCLEI,
+        cell_alternative_tables=("nucleus_alternative_points",),
     )

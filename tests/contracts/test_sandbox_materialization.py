@@ -17,7 +17,6 @@ import pytest
 import requests
 import uvicorn
 from caveclient import CAVEclient
-from caveclient.tools import table_manager
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -27,6 +26,7 @@ from crant_core.sandbox import names
 from crant_core.sandbox.answers import Refusal, base_url, refuse
 from crant_core.sandbox.services import materialization
 from crant_core.sandbox.state import State
+from crant_core.sources import caches
 from tests.unit.crant_core.sandbox.tables.example import (
     C3,
     C4,
@@ -146,8 +146,7 @@ def state(app: Starlette) -> State:
 
 @pytest.fixture
 def client(url: str, state: State) -> CAVEclient:
-    for cache in (table_manager._table_cache, table_manager._schema_cache, table_manager._metadata_cache):
-        cache.clear()  # they are global, and know tables by name only
+    caches.forget()  # they are global, and know tables by name only, and clients by an address that may be used again
     return CAVEclient(names.DATASTACK, server_address=url, auth_token=TOKEN, write_server_cache=False)
 
 

@@ -39,3 +39,49 @@ def test_datasets_are_frozen_and_checked() -> None:
         DEMO.name = "other"  # type: ignore[misc]
     with pytest.raises(ValidationError):
         Dataset(name="Bad Name", datastack="x", server="ftp://x", viewer_resolution=(1, 1, 1))
+
+
+@pytest.mark.parametrize(
+    ("typed", "name"),
+    [
+        ("CRANTb", "latest"),
+        ("kronauer_ant", "latest"),
+        ("kronauer-ant-sandbox", "sandbox"),
+        (" Minnie65-Public ", "minnie65_public"),
+        ("microns_public", "minnie65_public"),
+        ("v1dd", "v1dd"),
+        ("V1DD_PUBLIC", "v1dd_public"),
+    ],
+)
+def test_people_write_names_in_many_ways(typed, name):
+    assert get_dataset(typed).name == name
+
+
+def test_the_constants_of_crant():
+    latest, sandbox = get_dataset("latest"), get_dataset("sandbox")
+    table = "graphene://middleauth+https://data.proofreading.zetta.ai/segmentation/table"
+    assert latest.server == sandbox.server == "https://proofreading.zetta.ai"
+    assert (latest.datastack, latest.chunkedgraph_table) == ("kronauer_ant", "kronauer_ant_x1")
+    assert (sandbox.datastack, sandbox.chunkedgraph_table) == ("kronauer_ant_sandbox", "kronauer_ant_sandbox_x1")
+    assert latest.segmentation_source == f"{table}/kronauer_ant_x1"
+    assert sandbox.segmentation_source == f"{table}/kronauer_ant_sandbox_x1"
+    assert latest.viewer_resolution == (8, 8, 42)
+    assert latest.segmentation_resolution == (16, 16, 42)
+    assert latest.synapse_table == "synapses_v2"
+    assert latest.annotations is not None
+    assert (latest.annotations.workspace, latest.annotations.base, latest.annotations.table) == (
+        "62919",
+        "CRANTb",
+        "CRANTb_meta",
+    )
+
+
+def test_an_alias_never_hides_a_name():
+    greedy = DEMO.model_copy(update={"name": "greedy", "aliases": ("demo", "latest", "mine")})
+    assert get_dataset("demo", [greedy, DEMO]) is DEMO
+    assert get_dataset("latest", [greedy]) in PRESETS
+    assert get_dataset("mine", [greedy, DEMO]) is greedy
+
+
+def test_datasets_can_be_keys():
+    assert len({DEMO, DEMO.model_copy(), *PRESETS}) == 1 + len(PRESETS)

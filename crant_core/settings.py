@@ -1,0 +1,54 @@
+"""The settings of the library: what people's programs and the service have in common.
+
+Each field is the environment variable `CRANT_<NAME>`; lists and mappings are JSON. They are read when they are needed,
+never when a module is imported.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+
+from crant_core.datasets import Dataset
+from crant_core.errors import InvalidInput
+
+
+class LibrarySettings(BaseSettings):
+    """Which datasets there are, and how to get at them."""
+
+    model_config = SettingsConfigDict(env_prefix="CRANT_", extra="ignore", frozen=True, hide_input_in_errors=True)
+
+    datasets: list[Dataset] = Field(default=[], description="Datasets beside the presets")
+    default_dataset: str = Field(default="latest", description="The dataset that is meant where none is named")
+    cave_tokens: dict[str, SecretStr] = Field(
+        default={},
+        description="CAVE token by server address; servers not named here use caveclient's own token files",
+    )
+    cache_folder: Path = Field(
+        default=Path("~/.cache/crant"),
+        description="Where answers that never change are kept between runs; a disk of the machine, not of a network",
+    )
+    cache_megabytes: int = Field(default=1024, ge=1, description="How much of them is kept; the oldest go first")
+
+    def token(self, server: str) -> str | None:
+        """Return the token for a server; None if none is set."""
+        tokens = {address.rstrip("/"): token for address, token in self.cave_tokens.items()}
+        secret = tokens.get(server.rstrip("/"))
+        return secret.get_secret_value() if secret else None
+
+
+def library_settings() -> LibrarySettings:
+    """Read the settings as they are now.
+
+    Raises
+    ------
+    InvalidInput
+        One of them cannot be read; the message does not show what it is, because it may be a token.
+    """
+    try:
+        return LibrarySettings()
+    except (SettingsError, ValidationError) as error:
+        hint = "lists and mappings are JSON; see deploy/env.example"
+        raise InvalidInput(f"a CRANT_ setting cannot be read: {error}", hint=hint) from error
