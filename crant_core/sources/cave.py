@@ -6,7 +6,7 @@ import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from crant_core.datasets import Dataset
 from crant_core.errors import MeshNotFound, SourceError, SourceTokenMissing, VersionNotFound
@@ -15,6 +15,10 @@ from crant_core.sources import caches
 from crant_core.sources.failures import translated
 from crant_core.sources.volumes import open_volume
 from crant_core.times import At, TimeBase
+
+if TYPE_CHECKING:
+    from crant_core.sources.chunkedgraph import ChunkedGraphSource
+    from crant_core.sources.watershed import Watershed
 
 # About 1 MB of JSON: the smallest request body that deployments are known to refuse is larger.
 _IDS_PER_REQUEST = 45_000
@@ -56,6 +60,28 @@ class CaveSource:
         self._lock = threading.RLock()
         self._client: Any = None
         self._volume: Any = None
+        self._graph: ChunkedGraphSource | None = None
+        self._watershed: Watershed | None = None
+
+    @property
+    def graph(self) -> ChunkedGraphSource:
+        """The chunkedgraph, asked in bulk."""
+        with self._lock:
+            if self._graph is None:
+                from crant_core.sources.chunkedgraph import ChunkedGraphSource  # heavy: numpy
+
+                self._graph = ChunkedGraphSource(self.client, self.dataset.server, self.dataset.lasting)
+            return self._graph
+
+    @property
+    def watershed(self) -> Watershed:
+        """The supervoxels as voxels, read by storage chunk."""
+        with self._lock:
+            if self._watershed is None:
+                from crant_core.sources.watershed import Watershed  # heavy: cloud-volume
+
+                self._watershed = Watershed(self)
+            return self._watershed
 
     def resolve_time(self, at: At) -> TimeBase:
         """Turn what was asked for into one UTC timestamp.
@@ -85,7 +111,7 @@ class CaveSource:
         SourceError
         """
         with translated(self.dataset.server):
-            return int(self._cave().chunkedgraph.segmentation_info["graph"]["n_layers"])
+            return int(self.client().chunkedgraph.segmentation_info["graph"]["n_layers"])
 
     def is_latest(self, root_ids: Sequence[int], timestamp: datetime) -> list[bool]:
         """Say for each root, in input order, whether it is current at `timestamp`; unknown ids are not.
@@ -136,7 +162,7 @@ class CaveSource:
 
     def _is_latest_batch(self, root_ids: Sequence[int], timestamp: datetime) -> list[bool]:
         with translated(self.dataset.server):
-            answer = self._cave().chunkedgraph.is_latest_roots(list(root_ids), timestamp=timestamp)
+            answer = self.client().chunkedgraph.is_latest_roots(list(root_ids), timestamp=timestamp)
         if len(answer) != len(root_ids):
             message = f"{self.dataset.server} answered for {len(answer)} of {len(root_ids)} ids"
             raise SourceError(message, value=len(answer))
@@ -144,7 +170,7 @@ class CaveSource:
 
     def _latest_version(self) -> int:
         with translated(self.dataset.server):
-            versions = self._cave().materialize.get_versions()
+            versions = self.client().materialize.get_versions()
         if not versions:
             raise VersionNotFound(f"{self.dataset.name} has no materialization version", hint='use "live"')
         return int(max(versions))
@@ -152,7 +178,7 @@ class CaveSource:
     def _version_timestamp(self, version: int) -> datetime:
         try:
             with translated(self.dataset.server):
-                moment: datetime = self._cave().materialize.get_timestamp(version)
+                moment: datetime = self.client().materialize.get_timestamp(version)
         except SourceError as error:
             if error.value not in _VERSION_IS_GONE:
                 raise
@@ -161,38 +187,101 @@ class CaveSource:
             ) from error
         return moment.astimezone(UTC)
 
-    def _cave(self) -> Any:
+    def segmentation_source(self) -> str:
+        """Return the address of the segmentation, as CAVE's description of the datastack gives it.
+
+        Raises
+        ------
+        SourceError
+        """
+        with translated(self.dataset.server):
+            return str(self.client().info.segmentation_source())
+
+    def datastacks(self) -> list[str]:
+        """List the datastacks of the server.
+
+        Source: `GET /info/api/v2/datastacks`.
+
+        Raises
+        ------
+        SourceError
+        """
+        with translated(self.dataset.server):
+            return list(self.client().info.get_datastacks())
+
+    def client(self) -> Any:
+        """Return the source's own caveclient; leave it as it is.
+
+        Raises
+        ------
+        SourceTokenMissing
+        requests.RequestException
+        """
         with self._lock:
             if self._client is None:
-                from crant_core.sources.clients import connect  # heavy: caveclient
-
-                self._client = connect(self.dataset, self._token())
+                self._client = self._connect()
             caches.switch((self.dataset.server, self.dataset.datastack, self._client.auth.token))
             return self._client
 
-    def _segmentation(self) -> Any:
-        with self._lock:
-            client = self._cave()
-            if self._volume is None:
-                info = client.chunkedgraph.segmentation_info
-                self._volume = open_volume(client.info.segmentation_source(), self._token(), info)
-            return self._volume
+    def new_client(self) -> Any:
+        """Return a caveclient of the caller's own.
 
-    def _token(self) -> str:
+        Raises
+        ------
+        SourceTokenMissing
+        SourceError
+        """
+        with translated(self.dataset.server):
+            return self._connect()
+
+    def new_volume(self, **options: Any) -> Any:
+        """Open the segmentation for the caller alone; see `open_volume`.
+
+        Raises
+        ------
+        SourceTokenMissing
+        SourceError
+        """
+        with translated(self.dataset.server):
+            info = self.client().chunkedgraph.segmentation_info
+        return open_volume(self.segmentation_source(), self.token(), info, **options)
+
+    def token(self) -> str:
+        """Return the CAVE token that is used.
+
+        Raises
+        ------
+        SourceTokenMissing
+            Nobody is asked for one.
+        """
         token = self._given_token or _stored_token(self.dataset.server)
         if not token:
             hint = (
-                f"get one from {self.dataset.server}/auth/api/v1/create_token and store it as "
-                '{"token": "…"} in ~/.cloudvolume/secrets/cave-secret.json'
+                f"get one from {self.dataset.server}/auth/api/v1/create_token and call set_cave_token, or store it as "
+                '{"token": "…"} in ~/.cloudvolume/secrets/cave-secret.json, or set CRANT_CAVE_TOKENS'
             )
             raise SourceTokenMissing(f"no CAVE token for {self.dataset.server}", hint=hint)
         return token
+
+    def _connect(self) -> Any:
+        from crant_core.sources.clients import connect  # heavy: caveclient
+
+        return connect(self.dataset, self.token())
+
+    def _segmentation(self) -> Any:
+        with self._lock:
+            if self._volume is None:
+                self._volume = self.new_volume()
+            return self._volume
 
 
 def _stored_token(server: str) -> str | None:
     from caveclient.auth import AuthClient
 
-    token: str | None = AuthClient(server_address=server).token
+    try:
+        token: str | None = AuthClient(server_address=server).token
+    except (AttributeError, ValueError) as error:
+        raise SourceTokenMissing(f"the file with the CAVE token for {server} cannot be read: {error}") from error
     return token
 
 

@@ -49,6 +49,8 @@ def may_pass(error: BaseException) -> bool:
         return error.retryable
     if isinstance(error, requests.HTTPError) and error.response is not None:
         return is_transient(error.response.status_code)
+    if isinstance(error, requests.RequestException):
+        return isinstance(error, _TRANSIENT)  # an address that is none stays none
     return isinstance(error, Exception)
 
 

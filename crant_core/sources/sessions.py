@@ -6,8 +6,10 @@ from typing import Any
 
 from requests import PreparedRequest, Response, Session
 from requests.adapters import BaseAdapter, HTTPAdapter
+from urllib3 import PoolManager, Retry
 
 from crant_core.sources.answers import check_complete, check_roots, check_rows, check_terms, read_within
+from crant_core.sources.pool import CONNECTIONS, SERVERS, connections, proxies
 
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 120.0  # between bytes; CAVE's own proxy waits longer, but by then another attempt is worth more
@@ -22,6 +24,25 @@ class BoundedAdapter(HTTPAdapter):
     make caveclient open a browser. Not bounded: a server that drips its headers, each byte within `READ_SECONDS`; and
     an attempt is bounded, not a request, which caveclient's sessions attempt four times.
     """
+
+    def __init__(self, max_retries: Retry | int | None = 0) -> None:
+        super().__init__(SERVERS, CONNECTIONS, max_retries, pool_block=True)
+
+    def init_poolmanager(self, *_: Any, **__: Any) -> None:
+        """Have no connections of its own."""
+
+    @property
+    def poolmanager(self) -> PoolManager:
+        """The connections of the process, which all adapters share."""
+        return connections()
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        """Return the connections of the process through a proxy, which all adapters share."""
+        self.proxy_manager = proxies()
+        return super().proxy_manager_for(proxy, **kwargs)
+
+    def close(self) -> None:
+        """Leave the connections to the others."""
 
     def send(self, request: PreparedRequest, *args: Any, **kwargs: Any) -> Response:
         """Send with a time-out, unless the caller set one.

@@ -19,7 +19,6 @@ from crant_core.sources.sessions import BoundedAdapter, BoundedSession
 
 RETRY_SECONDS = 30.0  # after which no other attempt begins; cloud-volume makes up to 7, up to a minute apart
 _ATTEMPTS = 7
-_CONNECTIONS = 64  # kept open per server; cloud-files reads in 20 threads for each of ours
 _REPEATED = ("get_file", "head", "exists", "save_file")
 _lock = threading.Lock()
 
@@ -55,7 +54,7 @@ def bound_cloudvolume() -> None:
         for name in _REPEATED:
             rules = getattr(HttpInterface, name).retry
             rules.stop, rules.retry = _is_enough, tenacity.retry_if_exception(may_pass)
-        HttpInterface.adaptor = BoundedAdapter(pool_maxsize=_CONNECTIONS)  # last, because it says that all is done
+        HttpInterface.adaptor = BoundedAdapter()  # last, because it says that all is done
 
 
 def _bound_graphene() -> None:

@@ -220,7 +220,7 @@ class TestCutouts:
 
 def ask_roots(source: CaveSource) -> None:
     with translated("cave"):
-        source._cave().chunkedgraph.get_roots(supervoxels())
+        source.client().chunkedgraph.get_roots(supervoxels())
 
 
 def ask_roots_of_the_volume(source: CaveSource) -> None:
@@ -283,12 +283,12 @@ class TestSwallowedFailures:
         with pytest.raises(SourceUnavailable, match="503"):
             source.root_layer()
         source.root_layer()
-        assert source._cave().materialize.api_version == 3
+        assert source.client().materialize.api_version == 3
 
     def test_parts_made_later_are_bounded_too(self, cave, source):
         source.root_layer()
         cave.control("POST", "fault", {"path": "/schema/versions", "status": 503, "times": 1})
-        client = source._cave()
+        client = source.client()
         with pytest.raises(requests.HTTPError, match="503"):
             _ = client.schema
         for part in (client.skeleton, client.l2cache, client.annotation, client.schema, client.state):
@@ -351,7 +351,7 @@ class TestSharedCaches:
 
     def test_ours_asks_again_whoever_comes_first(self, servers):
         for ordered in (servers, servers[::-1]):
-            fields = {server: self.fields(CaveSource(server.dataset, server.token)._cave()) for server in ordered}
+            fields = {server: self.fields(CaveSource(server.dataset, server.token).client()) for server in ordered}
             assert "tag" in fields[servers[0]]
             assert "tag" not in fields[servers[1]]
             assert "pre_pt_root_id" in fields[servers[1]]
@@ -359,22 +359,22 @@ class TestSharedCaches:
     def test_sources_that_take_turns_do_not_mix(self, servers):
         sources = [CaveSource(server.dataset, server.token) for server in servers]
         for source in sources:
-            source._cave()
-        one, other = (self.fields(source._cave()) for source in sources)
+            source.client()
+        one, other = (self.fields(source.client()) for source in sources)
         assert ("tag" in one, "tag" in other) == (True, False)
 
     def test_one_source_keeps_what_it_learnt(self, servers):
         source = CaveSource(servers[0].dataset, servers[0].token)
-        source._cave().materialize.get_versions_metadata()
+        source.client().materialize.get_versions_metadata()
         servers[0].control("DELETE", "log")
-        source._cave().materialize.get_versions_metadata()
+        source.client().materialize.get_versions_metadata()
         assert servers[0].control("GET", "log")["entries"] == []
 
     def test_a_changed_token_is_read_again(self, servers, tmp_path: Path, monkeypatch):
         from cloudvolume import secrets
 
         one, other = (CaveSource(server.dataset, server.token) for server in servers)
-        one._cave()
+        one.client()
         monkeypatch.setattr(secrets, "CLOUD_VOLUME_DIR", str(tmp_path))
         file = tmp_path / "secrets" / "cave-secret.json"
         file.parent.mkdir()
@@ -382,7 +382,7 @@ class TestSharedCaches:
         assert secrets.cave_credentials("somewhere") == {"token": "old"}
         file.write_text(json.dumps({"token": "new"}))
         assert secrets.cave_credentials("somewhere") == {"token": "old"}
-        other._cave()
+        other.client()
         assert secrets.cave_credentials("somewhere") == {"token": "new"}
 
 
@@ -399,11 +399,11 @@ class TestRowLimits:
 
     def test_ours_refuses_them(self, source):
         with pytest.raises(Truncated, match="1000 rows") as caught, translated("cave"):
-            source._cave().materialize.query_table(names.SYNAPSES)
+            source.client().materialize.query_table(names.SYNAPSES)
         assert (caught.value.value, caught.value.retryable) == (1000, False)
 
     def test_whoever_asks_for_so_many_gets_them(self, source):
-        client = source._cave()
+        client = source.client()
         with limit_expected():
             assert len(client.materialize.query_table(names.SYNAPSES, limit=7)) == 7
         with pytest.raises(Truncated):
