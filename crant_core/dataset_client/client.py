@@ -1,0 +1,114 @@
+"""One dataset's client, as cortical-tools has it, on any CAVE server."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+from crant_core.access import dataset_of
+from crant_core.dataset_client.chunks import Chunks
+from crant_core.dataset_client.description import Description
+from crant_core.dataset_client.lookups import Lookups
+from crant_core.dataset_client.roots import Roots
+from crant_core.dataset_client.session import describe
+from crant_core.datasets import Dataset
+from crant_core.errors import InvalidInput
+
+_DEFAULT_SERVER = "https://global.daf-apis.com"  # caveclient's
+
+
+class DatasetClient(Roots, Chunks, Lookups, Description):
+    """A client for one datastack: its roots, cells, L2 chunks, versions.
+
+    Making one asks the server nothing; the first question connects. Threads may share it.
+
+    Two clients stand behind it: `cave`, the caveclient that is yours, with the version and time that are looked at; and
+    one of the library's, with the same token, that asks in bulk and lets nothing incomplete pass.
+
+    Parameters
+    ----------
+    datastack_name : str
+        Such as `"minnie65_public"`.
+    server_address : str, optional
+        Of the global (info) server; left out, https://global.daf-apis.com.
+    caveclient : CAVEclient, optional
+        Yours: name, server, token, version and time are taken from it.
+    materialization_version : int, optional
+        To begin with; left out, that of `caveclient`, or the latest.
+    cell_id_lookup_view : str, optional
+        View with `id`, `pt_supervoxel_id` and `pt_root_id` of each cell, for `cell_id_to_root_id`.
+    root_id_lookup_main_table : str, optional
+        Table with the same, for `root_id_to_cell_id`.
+    root_id_lookup_alt_tables : sequence of str, optional
+        Tables with further points of cells, which `target_id` names.
+    dataset_transform, static_table_cloudpath : optional
+        Taken for compatibility and kept; nothing here uses them yet.
+
+    Raises
+    ------
+    InvalidInput
+        There is neither a name nor a caveclient.
+    """
+
+    def __init__(
+        self,
+        datastack_name: str | None = None,
+        server_address: str | None = None,
+        caveclient: Any = None,
+        *,
+        materialization_version: int | None = None,
+        cell_id_lookup_view: str | None = None,
+        root_id_lookup_main_table: str | None = None,
+        root_id_lookup_alt_tables: Sequence[str] | None = None,
+        dataset_transform: Any = None,
+        static_table_cloudpath: str | None = None,
+    ) -> None:
+        if caveclient is not None:
+            datastack_name, server_address = caveclient.datastack_name, caveclient.server_address
+        if not datastack_name:
+            raise InvalidInput("there is no datastack", hint="give its name and its server, or a caveclient")
+        dataset = describe(datastack_name, server_address or _DEFAULT_SERVER)
+        super().__init__(dataset, caveclient, materialization_version)
+        self._lookup_view = cell_id_lookup_view
+        self._main_table = root_id_lookup_main_table
+        self._alternative_tables = tuple(root_id_lookup_alt_tables or ())
+        self._for_later = (dataset_transform, static_table_cloudpath)
+
+    @classmethod
+    def of(cls, dataset: str | Dataset | None = None, *, materialization_version: int | None = None) -> DatasetClient:
+        """Return a client for a dataset that this library knows.
+
+        Parameters
+        ----------
+        dataset : str, Dataset or None
+            Name or alias; left out, the default dataset.
+        materialization_version : int, optional
+
+        Raises
+        ------
+        UnknownDataset
+        """
+        found = dataset_of(dataset)
+        made = DatasetClient(**arguments_of(found), materialization_version=materialization_version)
+        made._described = found  # its source is shared with everybody who names the dataset
+        return made
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(datastack_name={self.datastack_name!r}, server_address={self.server_address!r})"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        """Show itself in a notebook, without asking anybody anything."""
+        html = f"<b>{escape(type(self).__name__)}</b> {escape(self.datastack_name)} on {escape(self.server_address)}"
+        return {"text/plain": repr(self), "text/html": html}
+
+
+def arguments_of(dataset: Dataset) -> dict[str, Any]:
+    """Return what a client for a dataset is constructed with."""
+    return {
+        "datastack_name": dataset.datastack,
+        "server_address": dataset.server,
+        "cell_id_lookup_view": dataset.cell_lookup_view,
+        "root_id_lookup_main_table": dataset.cell_main_table,
+        "root_id_lookup_alt_tables": dataset.cell_alternative_tables,
+    }
