@@ -8,19 +8,69 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-_HOME = {
-    "CrantError": "errors",
-    "Dataset": "datasets",
-    "Mesh": "mesh",
-    "Skeleton": "skeleton",
-    "get_dataset": "datasets",
-    "skeletonize_mesh": "skeleton",
+_NAMES = {
+    "access": (
+        "clear_all_caches",
+        "clear_cave_client_cache",
+        "clear_cloudvolume_cache",
+        "configure_urllib3_warning_suppression",
+        "generate_cave_token",
+        "get_cave_client",
+        "get_cave_datastacks",
+        "get_cloudvolume",
+        "get_current_cave_token",
+        "get_dataset_segmentation_source",
+        "get_datastack_segmentation_source",
+        "set_cave_token",
+        "set_logging_level",
+        "suppress_urllib3_connectionpool_warnings",
+        "validate_cave_client",
+    ),
+    "caching": ("cached_per_id", "cached_result", "clear_global_cache", "get_global_cache"),
+    "dataset_client": (
+        "DatasetClient",
+        "MicronsProdClient",
+        "MinniePublicClient",
+        "V1ddClient",
+        "V1ddPublicClient",
+        "load_client",
+    ),
+    "datasets": ("Dataset", "get_dataset"),
+    "decorators": ("inject_dataset", "parse_neuroncriteria", "retry", "retry_func"),
+    "errors": ("CrantError", "FilteringError", "NoMatchesError"),
+    "identity": (
+        "find_common_time",
+        "get_lineage_graph",
+        "is_latest_roots",
+        "is_valid_root",
+        "is_valid_supervoxel",
+        "roots_to_supervoxels",
+        "supervoxels_to_roots",
+        "update_ids",
+    ),
+    "mesh": ("Mesh",),
+    "parsing": ("parse_root_ids", "parse_timestamp"),
+    "registry": ("register", "set_default_dataset"),
+    "segmentation": (
+        "chunks_to_nm",
+        "get_segmentation_cutout",
+        "get_voxels",
+        "locs_to_segments",
+        "locs_to_supervoxels",
+        "neuron_to_segments",
+        "snap_to_id",
+    ),
+    "skeleton": ("Skeleton", "skeletonize_mesh"),
+    "values": ("make_iterable", "match_dtype"),
 }
+_HOME = {name: module for module, names in _NAMES.items() for name in names}
 
 __all__ = sorted(_HOME)  # noqa: PLE0605 - one list of names, not two
 
 
 def __getattr__(name: str) -> Any:
+    if name == "CRANT_DEFAULT_DATASET":
+        return import_module(f"{__name__}.registry").default_dataset()  # as it is now
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

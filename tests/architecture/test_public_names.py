@@ -1,0 +1,94 @@
+"""What users of crantpy and cortical-tools write works here: the same names, order of arguments, and defaults.
+
+`public_names.json` holds the facts, from their documentation. A name that a later issue brings moves from "not yet" to
+the others then; a test fails until it does.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import crant_core
+
+DOCUMENTED = json.loads(Path(__file__).with_name("public_names.json").read_text())
+FUNCTIONS: dict[str, list[dict[str, Any]]] = DOCUMENTED["functions"]
+METHODS: dict[str, list[dict[str, Any]] | None] = DOCUMENTED["DatasetClient"]
+LATER: dict[str, list[str]] = DOCUMENTED["not yet"]
+KINDS = {"keyword": "KEYWORD_ONLY", "*": "VAR_POSITIONAL", "**": "VAR_KEYWORD"}
+
+
+def check(name: str, function: Any, documented: list[dict[str, Any]], skipped: int = 0) -> None:
+    """Hold a function to its documentation; what it takes beside that is by keyword only, with a default."""
+    ours = list(inspect.signature(function).parameters.values())[skipped:]
+    known = {parameter["name"] for parameter in documented}
+    assert [parameter.name for parameter in ours if parameter.name in known] == [one["name"] for one in documented]
+    for parameter in ours:
+        if parameter.name not in known:
+            assert parameter.kind is parameter.KEYWORD_ONLY, parameter
+            assert parameter.default is not parameter.empty, parameter
+    for one in documented:
+        check_parameter(name, one, inspect.signature(function).parameters[one["name"]])
+
+
+def check_parameter(name: str, documented: dict[str, Any], ours: inspect.Parameter) -> None:
+    kind = documented.get("kind")
+    assert ours.kind.name == KINDS.get(kind, "POSITIONAL_OR_KEYWORD")
+    if kind not in ("*", "**"):
+        expected = DOCUMENTED["other defaults"].get(f"{name}.{ours.name}", documented).get("default", ours.empty)
+        assert ours.default == expected
+        assert type(ours.default) is type(expected)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_documented_function_is_there_with_its_arguments_and_defaults(name):
+    assert name in crant_core.__all__
+    check(name, getattr(crant_core, name), FUNCTIONS[name])
+
+
+@pytest.mark.parametrize("name", DOCUMENTED["functions without a documented signature"])
+def test_a_function_without_a_documented_signature_is_there(name):
+    assert callable(getattr(crant_core, name))
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_documented_part_of_the_dataset_client_is_there(name):
+    part, documented = inspect.getattr_static(crant_core.DatasetClient, name), METHODS[name]
+    if documented is None:
+        assert isinstance(part, property)
+    else:
+        is_static = isinstance(part, staticmethod)
+        check(name, getattr(crant_core.DatasetClient, name), documented, skipped=0 if is_static else 1)
+
+
+def test_a_dataset_client_knows_where_it_is_without_asking():
+    client = crant_core.DatasetClient("kronauer_ant", "https://nowhere.invalid")
+    found = {name: getattr(client, name) for name in DOCUMENTED["attributes of DatasetClient"]}
+    assert found == {"datastack_name": "kronauer_ant", "server_address": "https://nowhere.invalid"}
+
+
+def test_where_we_differ_we_say_why():
+    for name, differing in DOCUMENTED["other defaults"].items():
+        function, parameter = name.split(".")
+        assert parameter in {one["name"] for one in FUNCTIONS[function]}
+        assert differing["why"]
+
+
+@pytest.mark.parametrize("name", LATER["functions"])
+def test_what_comes_later_is_not_half_there(name):
+    assert not hasattr(crant_core, name)
+    assert name not in FUNCTIONS
+
+
+@pytest.mark.parametrize("name", LATER["DatasetClient"])
+def test_what_comes_later_of_the_dataset_client_is_not_half_there(name):
+    assert not hasattr(crant_core.DatasetClient, name)
+
+
+def test_every_public_name_has_a_description():
+    for name in crant_core.__all__:
+        assert inspect.getdoc(getattr(crant_core, name)), name
