@@ -43,6 +43,10 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 
+class WrongUnitWarning(UserWarning):
+    """Positions are so far from everything that they are probably in another unit than was said."""
+
+
 class CrantError(Exception):
     """Something in the batch service went wrong.
 

@@ -91,8 +91,12 @@ def set_default_dataset(dataset: str | Dataset) -> str:
     ------
     UnknownDataset
         The default stays what it was.
+    InvalidInput
+        None names no dataset.
     """
     global _default  # noqa: PLW0603 - it is the process's default
+    if dataset is None:
+        raise InvalidInput("no dataset is named", hint="'latest' is CRANT's own")
     found = register(dataset) if isinstance(dataset, Dataset) else dataset_of(dataset)
     _default = found.name
     return found.name

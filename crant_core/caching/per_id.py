@@ -11,7 +11,7 @@ from crant_core.caching.copies import snapshot
 from crant_core.caching.keys import Uncacheable, arguments, call_key
 from crant_core.caching.memory import Cache, get_global_cache
 from crant_core.caching.results import MAX_AGE
-from crant_core.caching.rows import NOTHING, Rows, in_order, is_nothing, key_of, rows_of
+from crant_core.caching.rows import Rows, in_order, is_nothing, key_of, rows_of
 from crant_core.errors import Internal, InvalidInput
 from crant_core.parsing import raw_ids
 
@@ -113,6 +113,7 @@ class _Answer:
 
     def __init__(self, call: _Call, cache: Cache, rest: Hashable, max_age: float) -> None:
         self._call, self._cache, self._rest, self._max_age = call, cache, rest, max_age
+        self._generation = cache.generation
 
     def to(self, ids: list[Any], clear: bool) -> pd.DataFrame:
         """Return the rows about these ids, in their order."""
@@ -130,29 +131,23 @@ class _Answer:
         return {key: entry.value for key, entry in found.items() if entry is not None}
 
     def _ask(self, ids: list[Any], known: dict[Hashable, Rows]) -> dict[Hashable, Rows]:
-        """Ask about what is not known, and about what is no id, in input order; remember and return the rows."""
-        seen: set[Hashable] = set(known)
-        asked = []
-        for id_ in ids:
-            if is_nothing(id_) or key_of(id_) not in seen:
-                asked.append(id_)
-                seen.add(key_of(id_))
+        """Ask about what is not known, and remember it; ask about what is no id apart, and do not."""
+        unknown = {key_of(id_): id_ for id_ in reversed(ids) if not is_nothing(id_) and key_of(id_) not in known}
+        found = self._told(list(unknown.values())[::-1])
+        self._remember(found)
+        # Apart, because pandas makes floats of whole numbers among missing ones, and ids would lose digits.
+        return found | self._told([id_ for id_ in ids if is_nothing(id_)])
+
+    def _told(self, asked: list[Any]) -> dict[Hashable, Rows]:
         if not asked:
             return {}
-        generation = self._cache.generation
+        self._generation = self._cache.generation
         table = snapshot(self._call(asked)).reset_index(drop=True)
-        found = rows_of(table, self._call.column, asked)
-        self._remember(found, table, generation)
-        return found
+        return rows_of(table, self._call.column, asked)
 
-    def _remember(self, found: dict[Hashable, Rows], table: pd.DataFrame, generation: int) -> None:
-        lasting = {key: rows for key, rows in found.items() if key != NOTHING}
-        if NOTHING in found:  # a column with missing values is of another type than one without
-            places = sorted(place for rows in lasting.values() for place in rows.places)
-            kept, new = table.iloc[places].reset_index(drop=True).infer_objects(), {p: n for n, p in enumerate(places)}
-            lasting = {key: Rows(kept, [new[place] for place in rows.places]) for key, rows in lasting.items()}
-        for key, rows in lasting.items():
-            self._cache.store((self._rest, key), rows, generation)
+    def _remember(self, found: dict[Hashable, Rows]) -> None:
+        for key, rows in found.items():
+            self._cache.store((self._rest, key), rows, self._generation)
 
 
 def _ids(bound: inspect.BoundArguments, id_param: str) -> list[Any]:

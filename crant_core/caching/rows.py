@@ -38,14 +38,25 @@ def key_of(id_: Any) -> Hashable:
 
 
 def rows_of(table: pd.DataFrame, column: str, asked: list[Any]) -> dict[Hashable, Rows]:
-    """Find the rows about each id, whichever of number and string the function made of it."""
-    places: defaultdict[str, list[int]] = defaultdict(list)
+    """Find the rows about each id, whichever of number and string the function made of it.
+
+    Raises
+    ------
+    Internal
+        There are rows about ids that were not asked about, or ids that went through float: a row may be lost.
+    """
+    places: dict[str, list[int]] = {_text(id_): [] for id_ in asked}
     for place, id_ in enumerate(table[column].tolist()):
-        places["" if is_nothing(id_) else str(id_).strip()].append(place)
-    _check_nothings(len(places[""]), sum(map(is_nothing, asked)))
-    return {
-        key_of(id_): Rows(table, places["" if is_nothing(id_) else str(id_).strip()]) for id_ in dict.fromkeys(asked)
-    }
+        if _text(id_) not in places or (isinstance(id_, float) and not is_nothing(id_)):
+            hint = f"column {column} must hold the ids that were asked about, as integers or strings"
+            raise Internal(f"a function that is remembered by id answered about {id_!r}", value=id_, hint=hint)
+        places[_text(id_)].append(place)
+    _check_nothings(len(places.get("", ())), sum(map(is_nothing, asked)))
+    return {key_of(id_): Rows(table, places[_text(id_)]) for id_ in dict.fromkeys(asked)}
+
+
+def _text(id_: Any) -> str:
+    return "" if is_nothing(id_) else str(id_).strip()
 
 
 def in_order(ids: list[Any], rows: dict[Hashable, Rows]) -> pd.DataFrame:

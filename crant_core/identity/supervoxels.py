@@ -11,6 +11,7 @@ from crant_core import times
 from crant_core.access import source_of
 from crant_core.errors import InvalidParameters, SourceError
 from crant_core.identity.memory import Memory
+from crant_core.identity.validity import check_layer
 from crant_core.parsing import ids_or_none, root_ids_of
 from crant_core.sources.chunkedgraph_requests import batches, id_array
 
@@ -120,6 +121,7 @@ def roots_to_supervoxels(
     Raises
     ------
     InvalidId
+        Something is no root id, but a supervoxel or an L2 chunk.
     SourceError
 
     Notes
@@ -129,6 +131,7 @@ def roots_to_supervoxels(
     """
     graph = source_of(dataset).graph
     roots = list(dict.fromkeys(root_ids_of(neurons).tolist()))
+    check_layer(roots, graph.root_layer(), "root id")
     memory = Memory.of(graph, fresh=clear_cache)
     kept = memory.supervoxels(roots)
     missing = np.array([root for root in roots if root not in kept], dtype=np.uint64)

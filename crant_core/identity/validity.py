@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -129,12 +130,24 @@ def is_latest_roots(  # noqa: PLR0917 - the order that people know
     return source.graph.is_latest(ids, when, batch_size=min(batch_size, JSON_IDS), progress=progress)
 
 
+def check_layer(ids: Sequence[Any], layer: int, what: str) -> None:
+    """Refuse ids of another layer.
+
+    Raises
+    ------
+    InvalidId
+        It names the first one.
+    """
+    wrong = next((value for value in ids if not _is_of_layer(value, layer)), None)
+    if wrong is not None:
+        raise InvalidId(f"{wrong!r} is no {what}", value=wrong, hint=f"a {what} of this dataset has layer {layer}")
+
+
 def _all_of_layer(x: Any, layer: int, what: str, raise_exc: bool) -> Any:
     values = raw_ids(x)
+    if raise_exc:
+        check_layer(values, layer, what)
     found = np.array([_is_of_layer(value, layer) for value in values], dtype=np.bool_)
-    if raise_exc and not found.all():
-        wrong = values[int(np.flatnonzero(~found)[0])]
-        raise InvalidId(f"{wrong!r} is no {what}", value=wrong, hint=f"a {what} of this dataset has layer {layer}")
     return bool(found[0]) if _is_one(x) else found
 
 

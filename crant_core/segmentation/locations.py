@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from crant_core.access import source_of
 from crant_core.datasets import Dataset
-from crant_core.segmentation.places import points_nm
+from crant_core.segmentation.places import points_nm, warn_if_outside
 from crant_core.times import When, resolve
 
 
@@ -54,7 +54,9 @@ def locs_to_supervoxels(
     SourceError
     """
     source = source_of(dataset)
-    return source.watershed.at(points_nm(locs, coordinates, source.dataset), mip, progress=progress)
+    points = points_nm(locs, coordinates, source.dataset)
+    warn_if_outside(points, source.watershed.scale(mip))
+    return source.watershed.at(points, mip, progress=progress)
 
 
 def locs_to_segments(

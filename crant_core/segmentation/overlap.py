@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from crant_core.access import source_of
 from crant_core.datasets import Dataset
 from crant_core.errors import InvalidInput
-from crant_core.segmentation.places import points_nm
+from crant_core.segmentation.places import points_nm, warn_if_outside
 from crant_core.times import When, resolve
 
 if TYPE_CHECKING:
@@ -76,6 +76,7 @@ def neuron_to_segments(
     source = source_of(dataset)
     names, places, owners = _places(x)
     points = points_nm(places, coordinates, source.dataset)
+    warn_if_outside(points, source.watershed.scale())
     time = resolve(source, timestamp)
     supervoxels = source.watershed.at(points, progress=True)
     roots = source.graph.roots(supervoxels, time.timestamp, progress=True).astype(np.int64)

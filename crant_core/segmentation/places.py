@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crant_core.datasets import Dataset
-from crant_core.errors import InvalidInput, OutOfBounds
+from crant_core.errors import InvalidInput, OutOfBounds, WrongUnitWarning
 from crant_core.sources.volumes import Scale
 
 _AXES = ["x", "y", "z"]
@@ -38,6 +39,19 @@ def nm_per_unit(coordinates: str, dataset: Dataset) -> NDArray[np.float64]:
     if coordinates in {"voxel", "voxels"}:
         return np.asarray(dataset.viewer_resolution, dtype=np.float64)
     raise InvalidInput(f"coordinates={coordinates!r} is no unit", value=coordinates, hint='use "nm" or "voxel"')
+
+
+def warn_if_outside(points: NDArray[np.float64], scale: Scale) -> None:
+    """Warn if there are positions (n, 3), nm, and not one of them is inside the volume.
+
+    Warns
+    -----
+    WrongUnitWarning
+    """
+    if len(points) and np.isfinite(points).all() and not scale.voxels_at(points)[1].any():
+        low, high = (np.asarray(corner) * scale.resolution for corner in (scale.low, scale.high))
+        message = f"none of {len(points)} positions is inside the segmentation, which is {low} to {high} nm"
+        warnings.warn(f"{message}: are coordinates in the unit that was said?", WrongUnitWarning, stacklevel=3)
 
 
 def points_nm(locs: Any, coordinates: str, dataset: Dataset) -> NDArray[np.float64]:

@@ -39,6 +39,7 @@ from crant_core.errors import (
     SourceError,
     UnknownDataset,
     VersionNotFound,
+    WrongUnitWarning,
 )
 from crant_core.sandbox import names
 from crant_core.segmentation import cutouts
@@ -141,8 +142,11 @@ class TestPositions:
         assert locs_to_supervoxels([place() / size], coordinates=unit, dataset=dataset).tolist() == [supervoxels()[0]]
 
     def test_outside_is_0_and_downloads_nothing(self, cave, dataset):
-        assert locs_to_supervoxels(OUTSIDE, dataset=dataset).tolist() == [0] * 4
-        assert locs_to_segments(OUTSIDE, dataset=dataset).tolist() == [0] * 4
+        assert locs_to_segments([*OUTSIDE, place()], dataset=dataset).tolist()[:4] == [0] * 4
+        asked(cave)
+        for look_up in (locs_to_supervoxels, locs_to_segments):
+            with pytest.warns(WrongUnitWarning, match="none of 4 positions is inside"):
+                assert look_up(OUTSIDE, dataset=dataset).tolist() == [0] * 4
         assert not asked(cave)
 
     @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ def test_rows_are_in_input_order_with_repetitions_and_missing_ids(updates):
     found = updates.ask([0, 3, BIG, 3, 0, 1])
     assert found["old_id"].tolist() == [0, 3, BIG, 3, 0, 1]
     assert found["new_id"].tolist() == [0, 3, BIG, 3, 0, 1]
-    assert updates.asked[1] == [0, BIG, 0]
+    assert updates.asked[1:] == [[BIG], [0, 0]]
     found = updates.ask([None, 3])
     assert found["old_id"].tolist()[1] == 3
     assert found["new_id"].isna().tolist() == [True, False]
@@ -169,3 +169,25 @@ def test_many_ids_are_not_many_tables(updates, monkeypatch):
         assert updates.ask(ids)["new_id"].tolist() == ids
     assert len(updates.asked) == 1
     assert len(made) < 50
+
+
+def test_missing_ids_do_not_make_floats_of_the_others():
+    @cached_per_id("test_plain", id_param="x")
+    def plain(x):
+        return pd.DataFrame({"old_id": x, "new_id": x, "changed": False})
+
+    root = (8 << 56) + 1
+    assert plain([root, root + 1, None]).old_id.tolist() == [root, root + 1, None]
+    assert plain([root, root + 1]).old_id.tolist() == [root, root + 1]
+    assert plain([root + 1, root + 2, root + 1, None]).new_id.tolist() == [root + 1, root + 2, root + 1, None]
+
+
+@pytest.mark.parametrize("answer", [lambda x: [float(one) for one in x], lambda x: [one + 1 for one in x]])
+def test_an_answer_about_other_ids_is_an_error_and_not_remembered_as_nothing(answer):
+    @cached_per_id("test_wrong", id_param="x")
+    def wrong(x):
+        return pd.DataFrame({"old_id": answer(x)})
+
+    for _ in range(2):
+        with pytest.raises(Internal, match="old_id"):
+            wrong([5])
