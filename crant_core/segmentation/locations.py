@@ -45,6 +45,11 @@ def locs_to_supervoxels(
     ndarray, (n,) uint64
         In the order of `locs`; 0 for background and outside the volume, and for nothing else.
 
+    Warns
+    -----
+    WrongUnitWarning
+        Not one of the positions is inside the volume.
+
     Raises
     ------
     InvalidInput
@@ -90,6 +95,11 @@ def locs_to_segments(
     ndarray, (n,) int64
         In the order of `locs`; 0 for background, outside the volume, and for what belonged to no root at that time.
 
+    Warns
+    -----
+    WrongUnitWarning
+        Not one of the positions is inside the volume.
+
     Raises
     ------
     InvalidInput
@@ -102,6 +112,7 @@ def locs_to_segments(
     """
     source = source_of(dataset)
     points = points_nm(locs, coordinates, source.dataset)
+    warn_if_outside(points, source.watershed.scale())
     time = resolve(source, timestamp)
     supervoxels = source.watershed.at(points, progress=progress)
     return source.graph.roots(supervoxels, time.timestamp, progress=progress).astype(np.int64)
