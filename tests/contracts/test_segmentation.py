@@ -72,7 +72,8 @@ def dataset(ours: Sandbox, monkeypatch, tmp_path) -> Dataset:
 @pytest.fixture
 def cave(ours: Sandbox, dataset: Dataset) -> Sandbox:
     """It, with clients connected and an empty log."""
-    locs_to_segments([[0, 0, 0]], dataset=dataset)
+    locs_to_segments([place()], dataset=dataset)
+    watershed.forget()
     ours.control("DELETE", "log")
     return ours
 
