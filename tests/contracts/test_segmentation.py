@@ -144,7 +144,7 @@ class TestPositions:
 
     def test_outside_is_0_and_downloads_nothing(self, cave, dataset):
         assert locs_to_segments([*OUTSIDE, place()], dataset=dataset).tolist()[:4] == [0] * 4
-        asked(cave)
+        cave.control("DELETE", "log")
         for look_up in (locs_to_supervoxels, locs_to_segments):
             with pytest.warns(WrongUnitWarning, match="none of 4 positions is inside"):
                 assert look_up(OUTSIDE, dataset=dataset).tolist() == [0] * 4
