@@ -8,6 +8,7 @@ a row in the database makes one of them the leader: as long as any worker lives,
 from __future__ import annotations
 
 import os
+import signal
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -32,11 +33,22 @@ _no_fork = threading.Lock()
 os.register_at_fork(before=_no_fork.acquire, after_in_parent=_no_fork.release, after_in_child=_no_fork.release)
 
 
-class Loop(threading.Thread):
-    """Does its turn again and again until stopped; outages of database and broker are waited out."""
+def _end_worker() -> None:
+    """Ask this worker to end when its units are done; whoever supervises it starts another one."""
+    os.kill(os.getpid(), signal.SIGTERM)
 
-    def __init__(self, name: str, seconds: float, turn: Callable[[], object]) -> None:
+
+class Loop(threading.Thread):
+    """Does its turn again and again until stopped; outages of database and broker are waited out.
+
+    What else goes wrong ends the worker: a worker that offers no work, or keeps no leases, must not look alive.
+    """
+
+    def __init__(
+        self, name: str, seconds: float, turn: Callable[[], object], give_up: Callable[[], None] = _end_worker
+    ) -> None:
         super().__init__(name=name, daemon=True)
+        self.give_up = give_up
         self.seconds = seconds
         self.turn = turn
         self.stopping = threading.Event()
@@ -49,6 +61,10 @@ class Loop(threading.Thread):
             except (OperationalError, PoolTimeout, BrokerError, OSError) as error:
                 log.warning("outage", action="loop_waits", loop=self.name, error=str(error))
                 self.stopping.wait(1.0)
+            except Exception:
+                log.exception("broken loop", action="worker_ends", loop=self.name)
+                self.give_up()
+                return
 
     def stop(self) -> None:
         """End after the current turn."""

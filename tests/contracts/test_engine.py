@@ -6,12 +6,15 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from sqlalchemy import ColumnElement, Select
 
 from crant_core.errors import IdempotencyMismatch, LeaseLost, MeshNotFound, NotFound, SourceUnavailable, WorkerLost
 from crant_core.jobs import schema
 from crant_core.jobs.model import ItemState, JobState, Role
+from crant_core.jobs.repository import dispatch
 from crant_core.jobs.repository.jobs import NewJob, Viewer
 from crant_core.jobs.repository.units import NewItem
+from crant_core.jobs.tables import JobRow
 from tests.engine import ALICE, NOON, ROOT, ClockedDatabase, Engine, a_file
 
 
@@ -240,6 +243,20 @@ def test_work_is_offered_in_turns_and_within_the_window(engine: Engine) -> None:
     assert engine.dispatch.due() == [], "the window is full"
     engine.dispatch.withdraw([due[0].id])
     assert [unit.id for unit in engine.dispatch.due()] == [due[0].id]
+
+
+def test_a_unit_claimed_while_the_dispatcher_looks_does_no_harm(engine: Engine, monkeypatch) -> None:
+    # Once the dispatcher found a job with work and then no work of it: its thread died, and nothing was offered any more.
+    taken, left = engine.planned(["a"], owner="alice"), engine.planned(["b"], owner="bob")
+    look = dispatch._units_of
+
+    def claimed_in_between(job: JobRow, ready: ColumnElement[bool], room: int) -> Select[int, str, int]:
+        if job.id == taken.id:
+            engine.claim_run(taken)
+        return look(job, ready, room)
+
+    monkeypatch.setattr(dispatch, "_units_of", claimed_in_between)
+    assert left.id in {unit.job_id for unit in engine.dispatch.due()}
 
 
 def test_a_hint_that_was_lost_is_given_again(engine: Engine) -> None:

@@ -108,9 +108,9 @@ def _next(session: Session, ready: ColumnElement[bool], room: int) -> list[DueUn
         found = enumerate(session.execute(_units_of(job, ready, room)))
         ranked = [((-job.priority, turn, row.id), _due_unit(job, row)) for turn, row in found]
         waiting.setdefault(job.owner, []).extend(ranked)
-    for ranked in waiting.values():
-        ranked.sort(key=itemgetter(0))
-    rounds = zip_longest(*sorted(waiting.values(), key=lambda ranked: ranked[0][0]))
+    # Empty is what was claimed since the jobs were found: each query sees the database as it is then.
+    queues = [sorted(ranked, key=itemgetter(0)) for ranked in waiting.values() if ranked]
+    rounds = zip_longest(*sorted(queues, key=lambda ranked: ranked[0][0]))
     return [entry[1] for entry in chain.from_iterable(rounds) if entry][:room]
 
 
