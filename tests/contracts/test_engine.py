@@ -246,7 +246,7 @@ def test_work_is_offered_in_turns_and_within_the_window(engine: Engine) -> None:
 
 
 def test_a_unit_claimed_while_the_dispatcher_looks_does_no_harm(engine: Engine, monkeypatch) -> None:
-    # Once the dispatcher found a job with work and then no work of it: its thread died, and nothing was offered any more.
+    # Once the dispatcher found a job with work, then no work of it: its thread died, and nothing was offered any more.
     taken, left = engine.planned(["a"], owner="alice"), engine.planned(["b"], owner="bob")
     look = dispatch._units_of
 
