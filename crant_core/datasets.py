@@ -2,24 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
-from typing import Any
+from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from crant_core.errors import UnknownDataset
 
 
-class AnnotationStore(BaseModel):
-    """Where people's annotations are: a table of a SeaTable base."""
+def _pairs(columns: Any) -> Any:
+    return tuple(columns.items()) if isinstance(columns, Mapping) else columns
+
+
+Columns = Annotated[
+    tuple[tuple[str, str], ...],  # not a dict, because datasets are keys of caches
+    BeforeValidator(_pairs),
+    Field(description="What columns are called, by the name of the annotation field; a mapping, or pairs"),
+]
+
+
+class SeaTableStore(BaseModel):
+    """People's annotations are in a table of a SeaTable base."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    kind: Literal["seatable"] = "seatable"
     server: str = Field(pattern=r"^https?://", description="Address of the SeaTable server")
     workspace: str = Field(description="Number of the workspace")
     base: str = Field(description="Name of the base")
     table: str = Field(description="Name of the table")
+
+
+class CaveTableStore(BaseModel):
+    """People's annotations are in a table of the dataset's own CAVE."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["cave"] = "cave"
+    table: str = Field(description="Name of the table; a reference table brings the points it refers to")
+    columns: Columns = ()
+
+
+class FileStore(BaseModel):
+    """People's annotations are in a file on this machine."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["file"] = "file"
+    path: str = Field(pattern=r"(?i)\.(parquet|csv|tsv)$", description="Parquet, or text with commas or tabs")
+    columns: Columns = ()
+
+
+AnnotationStore: TypeAlias = Annotated[SeaTableStore | CaveTableStore | FileStore, Field(discriminator="kind")]
+"""Where people's annotations are; written as JSON, `kind` says which of them it is."""
 
 
 class NeuroglancerSites(BaseModel):
@@ -29,7 +65,20 @@ class NeuroglancerSites(BaseModel):
 
     spelunker: str = Field(default="https://spelunker.cave-explorer.org", description="CAVE's own, the usual one")
     base: str = Field(default="https://neuroglancer-demo.appspot.com/", description="Google's")
-    states: str = Field(default="https://global.daf-apis.com/nglstate", description="Server of shortened scenes")
+    states: str | None = Field(
+        default=None, pattern=r"^https?://", description="Server of shortened scenes; None: the CAVE server's own"
+    )
+
+
+class ViewerStart(BaseModel):
+    """Where a new scene looks; without one, Neuroglancer looks at the middle of the data."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    position: tuple[float, float, float] = Field(description="Middle of the view, voxels of the viewer")
+    section_scale: float = Field(description="Voxels per pixel in sections")
+    projection_scale: float = Field(description="Voxels across the 3D view")
+    projection_depth: float = Field(description="Voxels that the 3D view is deep")
 
 
 class Dataset(BaseModel):
@@ -59,6 +108,9 @@ class Dataset(BaseModel):
     base_segmentation_source: str | None = Field(default=None, description="Merge-biased segmentation before edits")
     image_source: str | None = Field(default=None, description="Aligned EM")
     brain_mesh_source: str | None = Field(default=None, description='Surface of the tissue, segment "1"')
+    neuropil_source: str | None = Field(default=None, description="Surfaces of neuropils")
+    neuropil_segments: tuple[int, ...] = Field(default=(), description="Which of them a new scene shows")
+    glomeruli_source: str | None = Field(default=None, description="Surfaces of the antennal lobes' glomeruli")
     nucleus_source: str | None = Field(default=None, description="Segmentation of nuclei")
     synapse_table: str | None = Field(default=None, description="CAVE table of synapses")
     proofreading_table: str | None = Field(default=None, description="CAVE table of proofread neurons")
@@ -70,12 +122,14 @@ class Dataset(BaseModel):
     )
     annotations: AnnotationStore | None = Field(default=None, description="Where people's annotations are")
     neuroglancer: NeuroglancerSites = Field(default=NeuroglancerSites(), description="Where scenes are looked at")
+    viewer_start: ViewerStart | None = Field(default=None, description="Where a new scene looks")
 
 
 _CRANT_SERVER = "https://proofreading.zetta.ai"
 _CRANT_SEGMENTATION = "graphene://middleauth+https://data.proofreading.zetta.ai/segmentation/table"
 _CRANT_SEGMENTATION_BUCKET = "precomputed://gs://dkronauer-ant-001-segmentations-prod"
 _CRANT_IMAGE_BUCKET = "precomputed://gs://dkronauer-ant-001-alignment-final"
+_CRANT_NEUROPILS = "https://raw.githubusercontent.com/yigityargili991/haberkernlab_mesh_repo"
 _DAF_SERVER = "https://global.daf-apis.com"
 _ALLEN_SERVER = "https://global.em.brain.allentech.org"
 
@@ -86,12 +140,21 @@ _CRANT: dict[str, Any] = {
     "base_segmentation_source": f"{_CRANT_SEGMENTATION_BUCKET}/ng/seg/240904-finetune-v3.2-0.21-size-1x",
     "image_source": f"{_CRANT_IMAGE_BUCKET}/aligned",
     "brain_mesh_source": f"{_CRANT_IMAGE_BUCKET}/tissue_mesh/mesh#type=mesh",
+    "neuropil_source": f"precomputed://{_CRANT_NEUROPILS}/6d007140ff8b15dd20b4110b8c22b556e76c6f14/",
+    "neuropil_segments": tuple(range(1, 37)),
     "nucleus_source": f"{_CRANT_SEGMENTATION_BUCKET}/nucleus/240910-nucleus",
     "synapse_table": "synapses_v2",
     "proofreading_table": "backbone_proofread",
     "cell_table": "cell_info",
-    "annotations": AnnotationStore(
+    "annotations": SeaTableStore(
         server="https://cloud.seatable.io/", workspace="62919", base="CRANTb", table="CRANTb_meta"
+    ),
+    "neuroglancer": NeuroglancerSites(states=f"{_DAF_SERVER}/nglstate"),
+    "viewer_start": ViewerStart(
+        position=(25148.33, 19334.74, 1531.5),
+        section_scale=85.66,
+        projection_scale=78956.26,
+        projection_depth=541651.4,
     ),
 }
 _MINNIE: dict[str, Any] = {

@@ -10,7 +10,8 @@ CrantError
 │   ├── OutOfBounds
 │   ├── TooManyIds
 │   ├── UnknownDataset
-│   └── UnknownKind
+│   ├── UnknownKind
+│   └── WrongType
 ├── NotFound                        the thing asked for does not exist
 │   ├── MeshNotFound
 │   ├── NoMatchesError
@@ -24,11 +25,13 @@ CrantError
 │   └── TokenInvalid
 ├── SourceError                     CAVE or a bucket refused
 │   ├── DataMissing                 the bucket lacks a piece (retryable: fresh edits are meshed with a delay)
+│   ├── Incomplete                  a table came in parts that are not a whole (retryable)
 │   ├── SourceTokenMissing
 │   ├── SourceUnavailable           (retryable)
 │   └── Truncated                   the server cut the answer short
 ├── StoreUnavailable                the artifact store cannot be written (retryable)
 ├── SkeletonError                   a mesh from which no skeleton can be made
+├── NotInstalled                    a package or program that this needs is not there
 ├── WorkerLost                      the process died (retryable)
 ├── TimeLimit                       the work took longer than its kind allows
 ├── Internal                        a bug of ours
@@ -141,6 +144,12 @@ class UnknownKind(InvalidInput):
     code = "unknown_kind"
 
 
+class WrongType(InvalidInput, TypeError):
+    """The thing is of a type that cannot be used here."""
+
+    code = "wrong_type"
+
+
 class NotFound(CrantError, LookupError):
     """There is no such thing."""
 
@@ -220,6 +229,13 @@ class DataMissing(SourceError):
     retryable = True
 
 
+class Incomplete(SourceError):
+    """The parts that came are not the whole."""
+
+    code = "incomplete"
+    retryable = True
+
+
 class SourceTokenMissing(SourceError, ValueError):
     """There is no CAVE token for this server."""
 
@@ -250,6 +266,12 @@ class SkeletonError(CrantError):
     """No skeleton can be made from this mesh."""
 
     code = "skeleton_error"
+
+
+class NotInstalled(CrantError, ImportError):
+    """A package or program that this needs is not installed."""
+
+    code = "not_installed"
 
 
 class WorkerLost(CrantError):

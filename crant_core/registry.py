@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import threading
 
-from crant_core.datasets import PRESETS, Dataset, by_name, get_dataset
+from crant_core.datasets import PRESETS, Dataset, SeaTableStore, by_name, get_dataset
 from crant_core.errors import InvalidInput
 from crant_core.settings import library_settings
 
 _lock = threading.Lock()
 _registered: dict[str, Dataset] = {}
 _tokens: dict[str, str] = {}
+_annotation_tokens: dict[str, str] = {}
 _default: str | None = None
 
 
-def register(dataset: Dataset, token: str | None = None) -> Dataset:
+def register(dataset: Dataset, token: str | None = None, annotation_token: str | None = None) -> Dataset:
     """Add a dataset to this process, or replace one that was added.
 
     Datasets for all processes belong in the setting `CRANT_DATASETS`.
@@ -25,6 +26,9 @@ def register(dataset: Dataset, token: str | None = None) -> Dataset:
         Its name and aliases may not be those of a preset; a preset itself may be given, for the token.
     token : str, optional
         CAVE token of its server. Left out, it is looked for as for every other server.
+    annotation_token : str, optional
+        Account token of the server of its annotations, if they are in a SeaTable base. Left out, it is looked for as
+        `given_annotation_token` says.
 
     Returns
     -------
@@ -34,12 +38,17 @@ def register(dataset: Dataset, token: str | None = None) -> Dataset:
     Raises
     ------
     InvalidInput
-        A preset has its name.
+        A preset has its name, or there is a token for annotations that need none.
     """
     _check_name(dataset)
+    if annotation_token is not None and not isinstance(dataset.annotations, SeaTableStore):
+        hint = "a CAVE table is read with the CAVE token, and a file with none"
+        raise InvalidInput(f"the annotations of {dataset.name} need no token", value=dataset.name, hint=hint)
     with _lock:
         if dataset not in PRESETS:
             _registered[dataset.name] = dataset
+        if annotation_token is not None and isinstance(dataset.annotations, SeaTableStore):
+            _annotation_tokens[dataset.annotations.server.rstrip("/")] = annotation_token
     if token is not None:
         set_token(dataset.server, token)
     return dataset
@@ -113,6 +122,22 @@ def given_token(server: str) -> str | None:
     with _lock:
         registered = _tokens.get(server.rstrip("/"))
     return registered or library_settings().token(server)
+
+
+def given_annotation_token(dataset: Dataset) -> str | None:
+    """Return the account token for the SeaTable server of a dataset's annotations; None if there is none.
+
+    It is the one that was registered, else that of the setting `CRANT_ANNOTATION_TOKENS`, else, for CRANT's own server
+    only, the environment variable `CRANTTABLE_TOKEN`, else, where one server does both, its CAVE token.
+    """
+    store = dataset.annotations
+    if not isinstance(store, SeaTableStore):
+        return None
+    server = store.server.rstrip("/")
+    with _lock:
+        registered = _annotation_tokens.get(server)
+    found = registered or library_settings().annotation_token(server)
+    return found or (given_token(server) if server == dataset.server.rstrip("/") else None)
 
 
 def _check_name(dataset: Dataset) -> None:

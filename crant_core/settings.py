@@ -6,13 +6,16 @@ never when a module is imported.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import AliasChoices, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from crant_core.datasets import Dataset
 from crant_core.errors import InvalidInput
+
+_CRANTS_SEATABLE = "https://cloud.seatable.io"
 
 
 class LibrarySettings(BaseSettings):
@@ -26,6 +29,14 @@ class LibrarySettings(BaseSettings):
         default={},
         description="CAVE token by server address; servers not named here use caveclient's own token files",
     )
+    annotation_tokens: dict[str, SecretStr] = Field(
+        default={}, description="Account token by address of a server of annotations"
+    )
+    crant_table_token: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("CRANTTABLE_TOKEN", "CRANT_SEATABLE_API_TOKEN"),
+        description="Account token for CRANT's annotations, under the names that crantpy gives it",
+    )
     cache_folder: Path = Field(
         default=Path("~/.cache/crant"),
         description="Where answers that never change are kept between runs; a disk of the machine, not of a network",
@@ -34,9 +45,12 @@ class LibrarySettings(BaseSettings):
 
     def token(self, server: str) -> str | None:
         """Return the token for a server; None if none is set."""
-        tokens = {address.rstrip("/"): token for address, token in self.cave_tokens.items()}
-        secret = tokens.get(server.rstrip("/"))
-        return secret.get_secret_value() if secret else None
+        return _secret(self.cave_tokens, server)
+
+    def annotation_token(self, server: str) -> str | None:
+        """Return the token for a server of annotations; None if none is set. CRANT's goes to CRANT's server only."""
+        mine = self.crant_table_token if server.rstrip("/") == _CRANTS_SEATABLE else None
+        return _secret(self.annotation_tokens, server) or (mine.get_secret_value() if mine else None)
 
 
 def library_settings() -> LibrarySettings:
@@ -52,3 +66,9 @@ def library_settings() -> LibrarySettings:
     except (SettingsError, ValidationError) as error:
         hint = "lists and mappings are JSON; see deploy/env.example"
         raise InvalidInput(f"a CRANT_ setting cannot be read: {error}", hint=hint) from error
+
+
+def _secret(tokens: Mapping[str, SecretStr], server: str) -> str | None:
+    by_address = {address.rstrip("/"): token for address, token in tokens.items()}
+    secret = by_address.get(server.rstrip("/"))
+    return secret.get_secret_value() if secret else None

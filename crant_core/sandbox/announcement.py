@@ -31,6 +31,7 @@ def announcement(sandbox: Sandbox, url: str) -> str:
     cp.register(demo_dataset("{url}"), "{sandbox.token}")
     cp.update_ids([{old}], dataset="demo")
 
+    # for the tutorial: export CRANT_SANDBOX_URL={url} CRANT_SANDBOX_TOKEN={sandbox.token}
     # annotations: seatable_api.Base("{sandbox.token}", "{url}"), table {names.SEATABLE_TABLE}
     # neurons, versions, files: {url}/_sandbox/world
 """

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import requests
 
-from crant_core import decorators, registry
+from crant_core import registry
 from crant_core.datasets import Dataset
 from crant_core.decorators import inject_dataset, parse_neuroncriteria, retry, retry_func
 from crant_core.errors import (
@@ -18,6 +18,7 @@ from crant_core.errors import (
     SourceUnavailable,
     UnknownDataset,
 )
+from crant_core.sources import attempts
 from tests.unit.crant_core.sources.test_failures import http_error
 
 DEMO = Dataset(name="demo", datastack="crant_demo", server="http://127.0.0.1:1", viewer_resolution=(8, 8, 42))
@@ -131,7 +132,7 @@ class TestRetry:
     @pytest.fixture(autouse=True)
     def slept(self, monkeypatch):
         slept: list[float] = []
-        monkeypatch.setattr(decorators.time, "sleep", slept.append)
+        monkeypatch.setattr(attempts.time, "sleep", slept.append)
         return slept
 
     @pytest.mark.parametrize(
