@@ -13,7 +13,6 @@ import numpy as np
 from crant_core import times
 from crant_core.access import source_of
 from crant_core.errors import InvalidInput
-from crant_core.identity.annotations import annotation_supervoxels
 from crant_core.identity.memory import Memory
 from crant_core.identity.overlap import check_layer, overlaps
 from crant_core.identity.tracing import Heirs, distinct, trace
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from crant_core.datasets import Dataset
     from crant_core.sources.chunkedgraph import ChunkedGraphSource
 
 _log = logging.getLogger(__name__)
@@ -109,7 +109,7 @@ def update_ids(  # noqa: PLR0917 - the order that people know
     check_layer(source.graph, stop_layer)
     base, name = times.resolve(source, timestamp), source.dataset.name
     memory = Memory.of(source.graph, fresh=clear_cache)
-    annotated = partial(annotation_supervoxels, name, clear_cache) if use_annotations else dict[int, int]
+    annotated = partial(_annotated, source.dataset, clear_cache) if use_annotations else dict[int, int]
     updater = _Updater(source.graph, base.timestamp, memory, annotated, stop_layer, progress)
     return _frame(asked, updater.answers(asked), base, name)
 
@@ -186,6 +186,12 @@ class _Updater:
         holding, split = distinct(heirs), sorted(heirs)
         shares = overlaps(self.graph, split, self.when, holding, self.stop_layer, progress=self.progress)
         return {root: next(iter(into.items())) for root, into in shares.items() if into}
+
+
+def _annotated(dataset: Dataset, clear_cache: bool) -> Mapping[int, int] | None:
+    from crant_core.annotations.supervoxels import supervoxels_of  # pandas
+
+    return supervoxels_of(dataset, clear_cache)
 
 
 def _answer(root: int | None) -> Answer | None:

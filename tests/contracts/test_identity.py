@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -38,7 +38,6 @@ from crant_core.errors import (
     UnknownDataset,
     VersionNotFound,
 )
-from crant_core.identity.annotations import provide
 from crant_core.registry import register
 from crant_core.sandbox import layout
 from crant_core.sources.chunkedgraph_past import Past
@@ -78,11 +77,9 @@ def cave(running, dataset) -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def annotated() -> Iterator[list[Any]]:
-    """Supervoxels of annotations, and a list of how they were asked for."""
-    asked: list[Any] = []
-    yield asked
-    provide(None)
+def provide(monkeypatch) -> Callable[[Any], None]:
+    """Put something in the place of annotations."""
+    return lambda provider: monkeypatch.setattr("crant_core.annotations.supervoxels.supervoxels_of", provider)
 
 
 def toggle(cave: Sandbox, neuron: int) -> tuple[list[int], list[int], datetime]:
@@ -320,12 +317,13 @@ def test_a_cut_neuron_against_the_truth(cave, dataset):
 # --- update_ids: supervoxels
 
 
-def test_supervoxels_of_annotations_are_used(cave, dataset, annotated):
+def test_supervoxels_of_annotations_are_used(cave, dataset, provide):
     """D3: the peer compares the strings of the table with integers, so it never finds one."""
+    annotated: list[Any] = []
     [old], parts, _ = toggle(cave, 2)
     inside = {part: int(neurons_leaves(cave, part)[0]) for part in parts}
     for part in parts:
-        provide(lambda name, fresh, one=inside[part]: annotated.append((name, fresh)) or {old: one})
+        provide(lambda name, fresh, one=inside[part]: annotated.append((name.name, fresh)) or {old: one})
         requests_made(cave)
         found = update_ids([old], dataset=dataset)
         assert found.iloc[0].tolist() == [old, part, 1.0, True]
@@ -339,7 +337,8 @@ def test_supervoxels_of_annotations_are_used(cave, dataset, annotated):
     assert set(annotated) == {(dataset.name, False)}
 
 
-def test_annotations_are_fetched_only_for_what_was_split(cave, dataset, annotated):
+def test_annotations_are_fetched_only_for_what_was_split(cave, dataset, provide):
+    annotated: list[Any] = []
     provide(lambda name, fresh: annotated.append(fresh) or {})
     update_ids([*neurons.live_roots(), *neurons.roots_at(3), NO_ROOT, 0], dataset=dataset)
     assert annotated == []
