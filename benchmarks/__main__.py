@@ -7,14 +7,14 @@ import platform
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import engine, sandbox, segmentation, skeletons
+from benchmarks import engine, sandbox, segmentation, skeletons, synapses
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 
 
 def main() -> None:
     """Measure, and write the page."""
-    parts = [_heading(), skeletons.table(), segmentation.table(), engine.table(), sandbox.table()]
+    parts = [_heading(), skeletons.table(), segmentation.table(), synapses.table(), engine.table(), sandbox.table()]
     PAGE.write_text("\n\n".join(parts) + "\n")
     print(PAGE.read_text())
 

@@ -12,14 +12,15 @@ from crant_core.dataset_client.description import Description
 from crant_core.dataset_client.lookups import Lookups
 from crant_core.dataset_client.roots import Roots
 from crant_core.dataset_client.session import describe
+from crant_core.dataset_client.synapses import Synapses
 from crant_core.datasets import Dataset
 from crant_core.errors import InvalidInput
 
 _DEFAULT_SERVER = "https://global.daf-apis.com"  # caveclient's
 
 
-class DatasetClient(Roots, Chunks, Lookups, Description):
-    """A client for one datastack: its roots, cells, L2 chunks, versions.
+class DatasetClient(Roots, Chunks, Lookups, Synapses, Description):
+    """A client for one datastack: its roots, cells, L2 chunks, synapses, versions.
 
     Making one asks the server nothing; the first question connects. Threads may share it.
 
