@@ -7,7 +7,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install demo up test check bench docs lock clean
+.PHONY: help install demo up test check bench docs tutorial lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -46,6 +46,9 @@ bench: $(INSTALLED) ## Measure ours and the peer side by side; writes docs/bench
 
 docs: $(INSTALLED) ## Write the documentation as a site, with the API reference, to site/
 	$(BIN)/mkdocs build --strict --quiet
+
+tutorial: $(INSTALLED) ## Execute the tutorial against the offline CAVE; writes its notebook and page
+	PYTHONPATH=. $(BIN)/python docs/tutorials/build.py
 
 lock: $(INSTALLED) ## Re-pin requirements after a change of pyproject.toml
 	$(BIN)/uv pip compile --quiet --system-certs --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \

@@ -26,6 +26,7 @@ _NAMES = {
         "suppress_urllib3_connectionpool_warnings",
         "validate_cave_client",
     ),
+    "annotations": ("create_sql_query", "filter_df"),
     "caching": ("cached_per_id", "cached_result", "clear_global_cache", "get_global_cache"),
     "dataset_client": (
         "DatasetClient",
@@ -49,6 +50,22 @@ _NAMES = {
         "update_ids",
     ),
     "mesh": ("Mesh",),
+    "neuroglancer": (
+        "add_annotation_layer",
+        "add_skeleton_layer",
+        "construct_scene",
+        "decode_url",
+        "encode_url",
+        "neurons_to_url",
+        "scene_to_url",
+    ),
+    "neurons": (
+        "NeuronCriteria",
+        "get_all_seatable_annotations",
+        "get_annotations",
+        "get_proofread_neurons",
+        "is_proofread",
+    ),
     "parsing": ("parse_root_ids", "parse_timestamp"),
     "registry": ("register", "set_default_dataset"),
     "segmentation": (
@@ -61,7 +78,9 @@ _NAMES = {
         "snap_to_id",
     ),
     "skeleton": ("Skeleton", "skeletonize_mesh"),
+    "synapses": ("attach_synapses", "get_adjacency", "get_connectivity", "get_synapse_counts", "get_synapses"),
     "values": ("make_iterable", "match_dtype"),
+    "viewing": ("get_brain_mesh_scene", "load_whole_brain_mesh", "map_position_to_node", "plot_em_image"),
 }
 _HOME = {name: module for module, names in _NAMES.items() for name in names}
 
