@@ -36,7 +36,7 @@ _NAMES = {
         "V1ddPublicClient",
         "load_client",
     ),
-    "datasets": ("Dataset", "get_dataset"),
+    "datasets": ("CaveTableStore", "Dataset", "FileStore", "SeaTableStore", "get_dataset"),
     "decorators": ("inject_dataset", "parse_neuroncriteria", "retry", "retry_func"),
     "errors": ("CrantError", "FilteringError", "NoMatchesError"),
     "identity": (

@@ -101,7 +101,7 @@ def get_annotations(
     DataFrame
         All 30 columns, see `get_all_seatable_annotations`; rows in the order of the ids, each id once, of an id in the
         order of the table. `root_id` is the id that you asked for, as a string, so that the table can be joined to
-        yours. `attrs` holds `missing` (list of int, the ids without annotations), `timestamp` (aware UTC datetime),
+        yours. `attrs` holds `missing` (list of int, the ids without annotations), `timestamp` (ISO 8601, UTC),
         `materialization` (int or None) and `dataset`.
 
     Raises

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from crant_core.times import When
+
+_log = logging.getLogger(__name__)
 
 _TYPES = pd.Index(["pre", "post"])
 _AT = (PRE_AT, POST_AT)
@@ -159,6 +162,9 @@ def _attached(
     partner = np.concatenate([end.partner[rows] for end, rows in zip(ends, mine, strict=True)])
     side = np.repeat([end.side for end in ends], [len(rows) for rows in mine])
     synapse, (node, is_near) = ids[np.concatenate(mine)], _nearest(skeleton.nodes, places, max_distance)
+    if is_near.sum() < len(is_near) / 2:
+        message = "%d of %d synapses of %s are further than %g nm from its skeleton: is it in nm?"
+        _log.warning(message, (~is_near).sum(), len(is_near), root, max_distance)
     order = np.lexsort((side, synapse))
     order = order[is_near[order]]
     return pd.DataFrame(

@@ -53,8 +53,10 @@ def get_synapses(  # noqa: PLR0917 - the order that people know
     clean : bool, default True
         Drop synapses of a neuron with itself, and with background (id 0).
     update_ids : bool, default True
-        Ask for the roots that the ids are, became or were made of at that time. Otherwise ids are taken as they are,
-        and what is no root at that time has no synapses.
+        Ask for the roots that the ids are at that time, as `crant_core.update_ids` tells. A neuron that was in several
+        roots then is the one that its annotation means, if it is asked for by criteria, else the one with the largest
+        share of it: synapses of the others are not here, which is logged and noted in `attrs["partial"]`. Otherwise
+        ids are taken as they are, and what is no root at that time has no synapses.
     dataset : str, optional
         Name or alias; left out, the default dataset.
 
@@ -70,7 +72,8 @@ def get_synapses(  # noqa: PLR0917 - the order that people know
         * what else the table has, such as scores.
 
         Without any synapse the columns and types are the same. `attrs` holds `timestamp` (ISO 8601, UTC),
-        `materialization` (int or None) and `dataset`.
+        `materialization` (int or None) and `dataset`; and `partial`, if some ids were several roots then: by id, the
+        share of it in the root that stands for it.
 
     Raises
     ------

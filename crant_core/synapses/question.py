@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,6 +38,7 @@ class Question:
     source: CaveSource
     base: TimeBase
     update: bool = True
+    partial: dict[str, float] = field(default_factory=dict)  #: ids that were several roots then: share in the one taken
 
     @classmethod
     def of(cls, dataset: Any, materialization: When, *, update: bool) -> Question:
@@ -56,7 +57,8 @@ class Question:
     @property
     def attributes(self) -> dict[str, Any]:
         """What is noted on results."""
-        return self.base.attrs(self.source.dataset.name)
+        partial = {"partial": dict(self.partial)} if self.partial else {}
+        return self.base.attrs(self.source.dataset.name) | partial
 
     def neurons(self, *given: Any) -> list[Neurons]:
         """Read neurons in any form people have them, and update all of them at once.
@@ -103,8 +105,12 @@ class Question:
 
         unique, place = np.unique(ids, return_inverse=True)
         found = update_ids(unique, timestamp=self.base, dataset=self.source.dataset)
-        lost = unique[found["confidence"].to_numpy() == 0]
-        if len(lost):
-            message = "%d ids are no roots at %s and became none, such as %d: they have no synapses then"
-            _log.warning(message, len(lost), self.base.timestamp, lost[0])
+        share = found["confidence"].to_numpy()
+        self._report(unique[share == 0], "are unknown: they are no roots at %s and nothing became of them")
+        self._report(unique[(share > 0) & (share < 1)], "were several roots at %s: the largest stands for them")
+        self.partial.update({str(old): float(part) for old, part in zip(unique, share, strict=True) if 0 < part < 1})
         return found["new_id"].to_numpy(np.int64)[place]
+
+    def _report(self, ids: NDArray[np.int64], what: str) -> None:
+        if len(ids):
+            _log.warning(f"%d ids {what}, such as %d", len(ids), self.base.timestamp, ids[0])

@@ -95,6 +95,17 @@ def current(version: int = 3) -> list[int]:
     return neurons.roots_at(version)
 
 
+def test_a_neuron_that_was_several_roots_in_the_version_says_how_much_of_it_is_here(dataset, caplog):
+    whole, merged = neurons.live_roots()[0], neurons.live_roots()[4]
+    found = get_connectivity([whole, merged], dataset=dataset)
+    share = update_ids(merged, timestamp="mat", dataset=dataset).confidence[0]
+    assert found.attrs["partial"] == {str(merged): share}
+    assert 0 < share < 1
+    assert "1 ids were several roots at" in caplog.text
+    assert str(merged) in caplog.text
+    assert "partial" not in get_connectivity(whole, dataset=dataset).attrs
+
+
 class TestForms:
     @pytest.mark.parametrize(
         "form",
