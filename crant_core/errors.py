@@ -8,6 +8,7 @@ CrantError
 │   ├── InvalidParameters
 │   ├── NeverTogether
 │   ├── OutOfBounds
+│   ├── TooDense
 │   ├── TooManyIds
 │   ├── UnknownDataset
 │   ├── UnknownKind
@@ -124,6 +125,12 @@ class OutOfBounds(InvalidInput):
     """The box is not inside the volume."""
 
     code = "out_of_bounds"
+
+
+class TooDense(InvalidInput):
+    """The matrix has too many cells to be written out with its zeros."""
+
+    code = "too_dense"
 
 
 class TooManyIds(InvalidInput):

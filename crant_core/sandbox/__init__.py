@@ -35,6 +35,7 @@ def demo_dataset(url: str) -> Dataset:
         image_source=f"{bucket}/em",
         brain_mesh_source=f"{bucket}/tissue_mesh/mesh#type=mesh",
         nucleus_source=f"{bucket}/nucleus",
+        neuropil_source=f"{bucket}/neuropils",
         synapse_table=names.SYNAPSES,
         proofreading_table="backbone_proofread",
         cell_table="cell_info",

@@ -1,0 +1,100 @@
+"""Neuropils of the sandbox, against the truth it was made from."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from trimesh import Trimesh
+from trimesh.proximity import closest_point_naive
+
+from crant_core.errors import InvalidInput, MeshNotFound, NoMatchesError
+from crant_core.mesh import Mesh
+from crant_core.neuropils import load_neuropil_mesh, prepare
+from crant_core.neuropils.meshes import load_neuropil_meshes
+from crant_core.sandbox import names
+from tests.fixtures import neurons
+from tests.fixtures.sandbox import Sandbox
+from tests.fixtures.solids import exactly_inside
+
+ROUNDING = 2.0  # nm: tables round positions to whole nm, the served meshes to a 65,535th of their extent
+
+
+@pytest.fixture(scope="module")
+def true_meshes() -> dict[str, Mesh]:
+    rows = neurons.world().frame("neuropils")
+    return {
+        name: neurons.world().surface(f"neuropil_{number}") for number, name in zip(rows.number, rows.name, strict=True)
+    }
+
+
+@pytest.fixture(scope="module")
+def served(sandbox: Sandbox, true_meshes: dict[str, Mesh]) -> dict[str, Mesh]:
+    return load_neuropil_meshes(true_meshes, sandbox.dataset)
+
+
+def places() -> tuple[np.ndarray, np.ndarray]:
+    """Return ids and positions of all synapses."""
+    rows = neurons.world().frame(f"tables/{names.SYNAPSES}")
+    return rows.id.to_numpy(), rows[[f"ctr_pt_position_{axis}" for axis in "xyz"]].to_numpy(dtype=np.float64)
+
+
+def true_table(ids: np.ndarray) -> np.ndarray:
+    numbers = neurons.world().frame("neuropils").number
+    truth = neurons.world().frame("truth/synapse_neuropils")
+    return np.stack([np.isin(ids, truth.synapse_id[truth.neuropil == number]) for number in numbers], axis=1)
+
+
+def test_every_mesh_is_the_true_one(served, true_meshes):
+    for name, mesh in true_meshes.items():
+        assert np.abs(served[name].vertices - mesh.vertices).max() < ROUNDING
+        assert (served[name].faces == mesh.faces).all()
+
+
+@pytest.mark.parametrize("which", ["served", "true_meshes"])
+def test_synapses_are_in_the_neuropils_that_truly_hold_them(which, request):
+    meshes = request.getfixturevalue(which)
+    ids, points = places()
+    found, expected = prepare(meshes).find(points).table(), true_table(ids)
+    assert expected.sum() > 30_000
+    for column, mesh in enumerate(meshes.values()):
+        differing = np.flatnonzero(found[:, column] != expected[:, column])
+        if len(differing):  # hulls have synapses for corners, which the tables' rounding moves out or in
+            surface = Trimesh(mesh.vertices, mesh.faces, process=False)
+            assert closest_point_naive(surface, points[differing])[1].max() < ROUNDING
+            assert found[differing, column].tolist() == exactly_inside(points[differing], mesh)
+
+
+def test_no_mesh_of_the_sandbox_needs_repair(served):
+    assert not any(repair.changed or not repair.closed for repair in prepare(served).repairs)
+
+
+def test_a_union_is_its_parts_together(sandbox, served):
+    parts = ("NOc_r", "NOm1_r", "NOm2_r", "NOs_r")
+    union = load_neuropil_mesh("nodulus_right", sandbox.dataset)
+    assert len(union.faces) == sum(len(served[part].faces) for part in parts)
+    assert union.is_watertight
+    points = np.random.default_rng(3).uniform(*union.bounds, (20_000, 3))
+    found = prepare({"union": union} | {part: served[part] for part in parts}).find(points).table()
+    assert (found[:, 0] == found[:, 1:].any(axis=1)).all()
+    assert (found[:, 1:].sum(axis=1) > 1).any(), "no two parts overlap: the test proves nothing"
+
+
+def test_a_folder_of_meshes_without_a_volume_is_read_too(sandbox, served):
+    mesh = load_neuropil_mesh("ellipsoid_body", source=f"{sandbox.dataset.neuropil_source}/mesh/")
+    assert (mesh.vertices == served["ellipsoid_body"].vertices).all()
+
+
+def test_a_name_that_does_not_exist_is_refused_with_near_ones(sandbox):
+    with pytest.raises(NoMatchesError, match="did you mean lateral_horn_right") as caught:
+        load_neuropil_mesh("lateral_horn_rigth", sandbox.dataset)
+    assert caught.value.value == "lateral_horn_rigth"
+
+
+def test_a_mesh_that_the_source_lacks_is_named(sandbox):
+    with pytest.raises(MeshNotFound, match="no mesh of gall_left"):
+        load_neuropil_mesh("gall_left", sandbox.dataset)
+
+
+def test_a_dataset_without_neuropils_says_so():
+    with pytest.raises(InvalidInput, match="has no source of neuropils"):
+        load_neuropil_mesh("gall_left", "v1dd")
