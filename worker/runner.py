@@ -1,7 +1,8 @@
 """Does one unit: claim, work, record. Knows nothing of Celery, so tests run it in their own process.
 
 A failing item fails alone and the rest goes on. An error that may pass leaves its item open and gives the unit back,
-to be tried again later. A write under a lost lease raises `LeaseLost`, and the unit is somebody else's.
+to be tried again later. A kind may prepare the items of a unit together. A write under a lost lease raises `LeaseLost`,
+and the unit is somebody else's.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -86,7 +88,7 @@ class Runner:
 
     def _run(self, unit: ClaimedUnit) -> None:
         _, module = _science(unit)
-        context = self._context(unit, self.open_source(unit.job.dataset), _time_of(unit))
+        context = _prepared(unit, module, self._context(unit, self.open_source(unit.job.dataset), _time_of(unit)))
         postponed = [error for item in unit.items if (error := self._run_item(unit, module, context, item))]
         if postponed:
             raise postponed[0]
@@ -134,6 +136,24 @@ class Runner:
 def _science(unit: ClaimedUnit) -> tuple[KindSpec, Any]:
     kind = get_kind(unit.job.kind)
     return kind, load_runner(kind)
+
+
+def _prepared(unit: ClaimedUnit, module: ModuleType, context: Context) -> Context:
+    """Let the kind prepare all items at once, if it can; an error that may pass is raised and gives the unit back.
+
+    Of any other error nobody knows which item is to blame: then items run unprepared, and the guilty one fails alone.
+    """
+    prepare = getattr(module, "prepare", None)
+    if prepare is None or not unit.items:
+        return context
+    try:
+        return replace(context, prepared=prepare(context, [item.key for item in unit.items]))
+    except Exception as error:
+        problem = _explain(error)
+        if problem.retryable:
+            raise problem from error
+        log.warning("unit not prepared", action="unit_unprepared", code=problem.code, error=str(problem), exc_info=True)
+        return context
 
 
 def _time_of(unit: ClaimedUnit) -> TimeBase:

@@ -1,10 +1,17 @@
 """What a kind of job is: a light `spec.py` that the API reads and a heavy `run.py` that only workers load.
 
-A kind is one folder `crant_core/kinds/<name>/`. `run.py` has three plain functions:
+A kind is one folder `crant_core/kinds/<name>/`. `run.py` has plain functions, three of them always:
 
     plan(context, ids) -> list[PlannedItem]     what to do, and what is known at once to be impossible
     run(context, key) -> ItemResult             one item; called again after a crash, so it must be idempotent
     finish(context, items) -> list[File]        what only the whole job can say
+
+and maybe a fourth, for what is cheaper to fetch for many items at once than for each:
+
+    prepare(context, keys) -> Any               once per unit, before its items; `run` finds it in `context.prepared`
+
+If `prepare` fails with an error that may pass, the unit is tried again later. If it fails with any other, its items run
+one by one with `context.prepared` None, so that one bad item fails alone; `run` must be able to do without.
 
 None of them knows SQL, Celery or HTTP. A unit of work reaches a worker *at least* once; a result takes effect
 *exactly* once, because the engine refuses writes under a lost lease.
@@ -14,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -66,6 +73,7 @@ class Context:
     time: TimeBase
     parameters: dict[str, object]
     read: Callable[[str], bytes]  #: read a stored artifact of this job by name
+    prepared: Any = None  #: what the kind's `prepare` made for the items of this unit
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from billiard.exceptions import SoftTimeLimitExceeded
 
 from crant_core.errors import MeshNotFound, SourceUnavailable, VersionNotFound
 from crant_core.jobs.artifacts import CloudStore
@@ -161,6 +162,101 @@ def test_offers_the_broker_did_not_take_are_made_again_at_once(house: House) -> 
     with pytest.raises(OSError, match="gone"):
         broken.turn()
     assert house.dispatcher.repository.due()[0].job_id == job.id
+
+
+MANY = "neuropil_matrices"  #: a kind whose units have several items
+
+
+class TestPrepare:
+    """What a kind does for the items of a unit together."""
+
+    def test_it_is_done_once_per_unit_and_the_items_have_it(self, house: House, science: SimpleNamespace) -> None:
+        asked, seen = [], []
+        science.prepare = lambda context, keys: (asked.append((context.prepared, keys)), {"of": keys})[1]
+        run = science.run
+        science.run = lambda context, key: (seen.append((key, context.prepared)), run(context, key))[1]
+        job = house.finish(ids=range(1, 61), kind=MANY)
+        keys = [str(number) for number in range(1, 61)]
+        assert (job.state, job.succeeded) == (JobState.SUCCEEDED, 60)
+        assert sorted(asked, key=lambda one: -len(one[1])) == [(None, keys[:50]), (None, keys[50:])]
+        assert [key for key, _ in seen] == keys
+        assert [prepared["of"] for _, prepared in seen] == [keys[:50]] * 50 + [keys[50:]] * 10
+
+    def test_a_kind_without_it_has_nothing_prepared(self, house: House, science: SimpleNamespace) -> None:
+        seen, run = [], science.run
+        science.run = lambda context, key: (seen.append(context.prepared), run(context, key))[1]
+        assert house.finish(ids=[1, 2], kind=MANY).state == JobState.SUCCEEDED
+        assert seen == [None, None]
+
+    def test_neither_plan_nor_finish_needs_it(self, house: House, science: SimpleNamespace) -> None:
+        seen: list[object] = []
+        plan, finish = science.plan, science.finish
+        science.prepare = lambda context, keys: "prepared"
+        science.plan = lambda context, ids: (seen.append(context.prepared), plan(context, ids))[1]
+        science.finish = lambda context, items: (seen.append(context.prepared), finish(context, items))[1]
+        assert house.finish(ids=[1], kind=MANY).state == JobState.SUCCEEDED
+        assert seen == [None, None]
+
+    def test_an_error_that_may_pass_gives_the_unit_back_untouched(
+        self, house: House, science: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        answers, ran, run = iter([SourceUnavailable("503"), None]), [], science.run
+        science.prepare = lambda context, keys: _raise(error) if (error := next(answers)) else "ready"
+        science.run = lambda context, key: (ran.append(context.prepared), run(context, key))[1]
+        job = house.engine.submit(ids=[1, 2], kind=MANY)
+        house.work(3)
+        assert house.engine.see(job).state == JobState.RUNNING
+        assert ran == []
+        monkeypatch.setattr(house.engine.database, "now", lambda: datetime(2100, 1, 1, tzinfo=UTC))
+        house.work()
+        assert house.engine.see(job).state == JobState.SUCCEEDED
+        assert ran == ["ready", "ready"]
+        outcomes = [attempt.outcome for attempt in house.engine.jobs.attempts(job.id)]
+        assert outcomes.count("source_unavailable") == 1
+
+    @pytest.mark.parametrize("error", [MeshNotFound("no mesh 2"), ZeroDivisionError("bug"), SoftTimeLimitExceeded()])
+    def test_after_any_other_error_the_guilty_item_fails_alone(
+        self, house: House, science: SimpleNamespace, error: Exception
+    ) -> None:
+        run, seen = science.run, []
+
+        def prepare(context: Context, keys: list[str]) -> str:
+            if "2" in keys:
+                raise error
+            return "prepared"
+
+        def alone(context: Context, key: str) -> ItemResult:
+            seen.append((key, context.prepared))
+            assert context.prepared or prepare(context, [key])
+            return run(context, key)
+
+        science.prepare, science.run = prepare, alone
+        job = house.finish(ids=[1, 2, 3], kind=MANY)
+        assert (job.state, job.succeeded, job.failed) == (JobState.PARTIAL, 2, 1)
+        assert seen == [("1", None), ("2", None), ("3", None)]
+        [failed] = [item for item in house.engine.jobs.items(job.id) if item.error_code]
+        assert failed.key == "2"
+        assert failed.error_code == getattr(error, "code", "time_limit" if "Soft" in repr(error) else "internal")
+        assert "done" in {attempt.outcome for attempt in house.engine.jobs.attempts(job.id)}
+
+    def test_only_open_items_are_prepared_again(
+        self, house: House, science: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        asked, run, answers = [], science.run, iter([SourceUnavailable("503"), None])
+        science.prepare = lambda context, keys: asked.append(keys)
+
+        def flaky(context: Context, key: str) -> ItemResult:
+            if key == "2" and (error := next(answers)):
+                raise error
+            return run(context, key)
+
+        science.run = flaky
+        job = house.engine.submit(ids=[1, 2, 3], kind=MANY)
+        house.work(3)
+        monkeypatch.setattr(house.engine.database, "now", lambda: datetime(2100, 1, 1, tzinfo=UTC))
+        house.work()
+        assert house.engine.see(job).state == JobState.SUCCEEDED
+        assert asked == [["1", "2", "3"], ["2"]]
 
 
 def _raise(error: Exception) -> None:

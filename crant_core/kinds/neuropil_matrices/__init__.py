@@ -1,0 +1,1 @@
+"""Synapses to matrices of neurons, one for each neuropil."""

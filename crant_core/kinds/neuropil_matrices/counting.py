@@ -1,0 +1,102 @@
+"""Counts of many neurons' outputs, taken together, and each neuron's own part of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from crant_core.kinds.neuropil_matrices.files import provenance
+from crant_core.kinds.neuropil_matrices.surfaces import places_of
+from crant_core.matrices import Counts, count_synapses_by_neuropil
+from crant_core.matrices.counting import summed
+from crant_core.matrices.synapses import OTHER
+from crant_core.synapses import rows as table
+from crant_core.synapses.filters import Filters
+from crant_core.synapses.question import Question
+from crant_core.synapses.rows import CENTRE, POST_AT, PRE, PRE_AT
+
+if TYPE_CHECKING:
+    from crant_core.kinds.base import Context, Scalar
+    from crant_core.kinds.neuropil_matrices.spec import NeuropilMatricesOptions
+
+POSITIONS = {"ctr": CENTRE, "pre": PRE_AT, "post": POST_AT}
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Outputs:
+    """The outputs of some neurons.
+
+    Attributes
+    ----------
+    counts : Counts
+        Of all of them.
+    synapses, unplaced : dict of int to int
+        By neuron: those that count, and how many of these have no position and so are in no neuropil of `counts`.
+    meta : dict
+        What the files of these neurons say about themselves.
+    """
+
+    counts: Counts
+    synapses: dict[int, int]
+    unplaced: dict[int, int]
+    meta: dict[str, Scalar]
+
+    def metrics(self, root: int, part: Counts) -> dict[str, Scalar]:
+        """Say in numbers what a neuron's part is."""
+        entries = [part.of(name).nnz for name in part.names]
+        used = [name for name, count in zip(part.names, entries, strict=True) if count]
+        other = int(part.of(OTHER).sum()) if OTHER in used else 0
+        return {
+            "n_synapses": self.synapses.get(root, 0),
+            "n_targets": len(np.unique(part.table.indices)),
+            "n_neuropils": len([name for name in used if name != OTHER]),
+            "n_open": len([name for name in used if name in part.open_neuropils]),
+            "n_other": other,
+            "n_unplaced": self.unplaced.get(root, 0),
+        }
+
+
+def outputs_of(context: Context, roots: Sequence[int], options: NeuropilMatricesOptions) -> Outputs:
+    """Fetch and count the outputs of neurons.
+
+    Source: their rows of the synapse table, one request for thousands of neurons; see `crant_core.get_synapses`.
+
+    Raises
+    ------
+    SourceError
+    """
+    source: Any = context.source
+    names = None if options.neuropils is None else tuple(options.neuropils)
+    filters, position = Filters(options.threshold, options.min_size), POSITIONS[options.position]
+    question = Question(source, context.time, update=False)
+    rows = filters.keep(table.fetch(question, [{PRE: roots}], (*filters.columns, position)))
+    known = np.isfinite(table.positions(rows, position)).all(axis=1)
+    counts = count_synapses_by_neuropil(
+        rows.iloc[np.flatnonzero(known)],
+        places_of(source.dataset, names),
+        position_column=position,
+        include_other=options.include_other,
+    )
+    pre = rows[PRE].to_numpy()
+    return Outputs(counts, _numbers(pre), _numbers(pre[~known]), provenance(context, options))
+
+
+def part_of(counts: Counts, root: int) -> Counts:
+    """Return what one neuron sends; parts of all neurons add up to the whole."""
+    size, place = len(counts.ids), int(np.searchsorted(counts.ids, root))
+    is_there = place < size and counts.ids[place] == root
+    own = counts.table[np.arange(len(counts.names)) * size + place if is_there else []]
+    targets = counts.ids[own.indices]
+    ids = np.union1d(targets, np.array([root] if own.nnz else [], dtype=np.int64))
+    region = np.repeat(np.arange(own.shape[0]), np.diff(own.indptr))
+    row, column = region * len(ids) + np.searchsorted(ids, root), np.searchsorted(ids, targets)
+    shape = (len(counts.names) * len(ids), len(ids))
+    return Counts(ids, counts.names, summed(own.data, row, column, shape), counts.open_neuropils)
+
+
+def _numbers(ids: Any) -> dict[int, int]:
+    found, numbers = np.unique(ids, return_counts=True)
+    return dict(zip(found.tolist(), numbers.tolist(), strict=True))

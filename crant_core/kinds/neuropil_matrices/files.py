@@ -1,0 +1,76 @@
+"""Counts as Parquet in memory, and what every file of a job says about itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from crant_core.kinds.base import Context, DoneItem, File, Scalar
+from crant_core.kinds.neuropil_matrices.spec import SPEC, NeuropilMatricesOptions
+from crant_core.matrices import Counts, merge, read_counts, write_counts
+from crant_core.matrices.parquet import VERSION
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+PARQUET = "application/vnd.apache.parquet"
+_AT_ONCE = 1000  # parts that are merged together; more would need their memory twice
+
+
+def parquet(name: str, write: Callable[[PathLike[str]], object], meta: dict[str, Scalar]) -> File:
+    """Make a Parquet file of what a function writes to a path."""
+    with TemporaryDirectory(prefix="crant-") as folder:
+        path = Path(folder) / "table.parquet"
+        write(path)
+        return File(name=name, media_type=PARQUET, data=path.read_bytes(), meta=meta)
+
+
+def counts_file(name: str, counts: Counts, meta: dict[str, Scalar]) -> File:
+    """Write counts; see `crant_core.matrices.read_counts`."""
+    described = meta | {"format": "synapse_counts", "format_version": VERSION}
+    return parquet(name, lambda path: write_counts(counts, path), described)
+
+
+def counts_in(data: bytes) -> Counts:
+    """Read counts."""
+    with TemporaryDirectory(prefix="crant-") as folder:
+        path = Path(folder) / "counts.parquet"
+        path.write_bytes(data)
+        return read_counts(path)
+
+
+def merged(context: Context, items: Iterable[DoneItem]) -> Counts:
+    """Add up the counts of all items: exactly what counting all of their synapses at once gives."""
+    names = [name for item in items for name in item.files if name.endswith(".parquet")]
+    return merge(_some(context, names[start : start + _AT_ONCE]) for start in range(0, len(names), _AT_ONCE))
+
+
+def _some(context: Context, names: list[str]) -> Counts:
+    return merge(_read(context, names))
+
+
+def _read(context: Context, names: Iterable[str]) -> Iterator[Counts]:
+    for name in names:
+        yield counts_in(context.read(name))
+
+
+def provenance(context: Context, options: NeuropilMatricesOptions) -> dict[str, Scalar]:
+    """Say where, when and how the synapses were counted."""
+    dataset = context.source.dataset
+    return {
+        "kind": SPEC.name,
+        "dataset": dataset.name,
+        "datastack": dataset.datastack,
+        "timestamp": context.time.timestamp.isoformat(),
+        "materialization_version": context.time.version,
+        "neuropils": "all" if options.neuropils is None else ", ".join(options.neuropils),
+        "include_other": options.include_other,
+        "position": options.position,
+        "min_size": options.min_size,
+        "threshold": options.threshold,
+        "units": "synapses",
+        "code": f"{SPEC.name} {SPEC.code_version}, crant-batch {version('crant-batch')}",
+    }

@@ -1,0 +1,45 @@
+"""The kind `neuropil_matrices` through broker and worker."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from crant_core.jobs.artifacts import CloudStore
+from crant_core.jobs.model import JobState
+from crant_core.kinds.neuropil_matrices.files import counts_in
+from crant_core.sandbox.world.history import VERSIONS
+from tests.fixtures.neurons import roots_at
+from tests.fixtures.service import Service
+from tests.fixtures.synapse_truth import held
+
+NO_ROOT = (8 << 56) + 5_000_000
+
+pytestmark = pytest.mark.timeout(120)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_job_counts_all_outputs_of_its_neurons(service: Service, tmp_path: Path) -> None:
+    service.environment["CRANT_CACHE_FOLDER"] = str(tmp_path)
+    service.start_worker()
+    roots = roots_at(VERSIONS[-1].number)
+    types = dict.fromkeys(map(str, roots), "PN")
+    parameters = {"cell_types": types, "neuropils": ["ellipsoid_body", "lateral_horn_right"]}
+    ids = [*roots_at(2), *roots, NO_ROOT]
+    job = service.engine.submit(ids, kind="neuropil_matrices", parameters=parameters, at="mat")
+    job = service.ended(job)
+    assert (job.state, job.succeeded, job.failed) == (JobState.PARTIAL, 5, 1), service.logs()
+    items = {item.key: item for item in service.engine.jobs.items(job.id)}
+    assert items[str(NO_ROOT)].error_code == "not_a_root"
+    table = held(VERSIONS[-1].timestamp)
+    table = table[(table.pre != table.post) & (table.post != 0)]
+    for root in roots:
+        assert items[str(root)].metrics["n_synapses"] == (table.pre == root).sum()
+    store = CloudStore(service.environment["CRANT_ARTIFACTS_URL"])
+    files = {artifact.name: store.get(artifact.sha256) for artifact in service.engine.jobs.artifacts(job.id)}
+    made = {"counts.parquet", "matrices.parquet", "type_sums.parquet", "heatmaps.png", "manifest.json"}
+    assert set(files) == made | {f"{root}.parquet" for root in roots}
+    counts = counts_in(files["counts.parquet"])
+    assert {int(one) for one in counts.ids} >= set(roots)
+    assert [attempt.outcome for attempt in service.engine.jobs.attempts(job.id)] == ["done"] * 3
