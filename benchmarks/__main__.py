@@ -7,14 +7,15 @@ import platform
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import engine, sandbox, segmentation, skeletons, synapses
+from benchmarks import containment, containment_hard, engine, matrices, sandbox, segmentation, skeletons, synapses
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 
 
 def main() -> None:
     """Measure, and write the page."""
-    parts = [_heading(), skeletons.table(), segmentation.table(), synapses.table(), engine.table(), sandbox.table()]
+    science = (skeletons, segmentation, synapses, containment, containment_hard, matrices)
+    parts = [_heading(), *(each.table() for each in (*science, engine, sandbox))]
     PAGE.write_text("\n\n".join(parts) + "\n")
     print(PAGE.read_text())
 

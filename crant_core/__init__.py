@@ -49,6 +49,7 @@ _NAMES = {
         "supervoxels_to_roots",
         "update_ids",
     ),
+    "matrices": ("DirectedNestedMatrix", "NestedMatrix", "NeuropilCollection"),
     "mesh": ("Mesh",),
     "neuroglancer": (
         "add_annotation_layer",
@@ -59,6 +60,7 @@ _NAMES = {
         "neurons_to_url",
         "scene_to_url",
     ),
+    "neuropils": ("get_supported_neuropil_mesh_labels", "load_neuropil_mesh"),
     "neurons": (
         "NeuronCriteria",
         "get_all_seatable_annotations",
@@ -78,7 +80,15 @@ _NAMES = {
         "snap_to_id",
     ),
     "skeleton": ("Skeleton", "skeletonize_mesh"),
-    "synapses": ("attach_synapses", "get_adjacency", "get_connectivity", "get_synapse_counts", "get_synapses"),
+    "synapses": (
+        "attach_synapses",
+        "count_synapses_in_mesh",
+        "get_adjacency",
+        "get_connectivity",
+        "get_synapse_counts",
+        "get_synapses",
+        "get_synapses_in_mesh",
+    ),
     "values": ("make_iterable", "match_dtype"),
     "viewing": ("get_brain_mesh_scene", "load_whole_brain_mesh", "map_position_to_node", "plot_em_image"),
 }

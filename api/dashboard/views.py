@@ -14,9 +14,10 @@ from api.dashboard.pages import STATIC, Pages, PagesDep
 from api.deps import ServicesDep, ViewerDep
 from api.services import Services
 from crant_core.jobs.model import JobState
-from crant_core.kinds.registry import all_kinds
+from crant_core.kinds.registry import get_kind
 
 _PER_PAGE = 50
+_FIRST_KIND = "skeletonize"  # what most people come for
 
 router = APIRouter(include_in_schema=False)
 JobId = Annotated[str, Path(max_length=32)]
@@ -76,7 +77,7 @@ def show_report(request: Request, services: ServicesDep, viewer: ViewerDep, page
 
 def _first_command(services: Services) -> str:
     """Write a command line that works here: on a dataset set up for this service, or else on the first preset."""
-    kind = next(iter(all_kinds().values()))
+    kind = get_kind(_FIRST_KIND)
     ids: list[str] = kind.parameters.model_validate(kind.example).model_dump(mode="json")["ids"]
     dataset = (services.settings.datasets or services.datasets())[0]
     return f"crant submit {kind.name} {' '.join(ids)} --dataset {dataset.name} --at mat --watch"
