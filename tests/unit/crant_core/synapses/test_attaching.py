@@ -64,6 +64,15 @@ def test_what_is_exactly_as_far_as_allowed_stays(limit, left):
     assert found["synapse_id"].tolist() == left
 
 
+def test_a_skeleton_that_most_synapses_are_far_from_is_told(caplog):
+    near, far = [[0, 0, 0]] * 2, [[1e6, 0, 0]] * 2
+    for synapses, is_told in (([near, far], False), ([near, far, far], True)):
+        caplog.clear()
+        rows = table([(number, A, C, *at) for number, at in enumerate(synapses, 1)])
+        connectors([line(A, [[0, 0, 0]])], np.array([A]), rows, (0,), 10_000)
+        assert (f"2 of 3 synapses of {A} are further than 10000 nm" in caplog.text) is is_told
+
+
 def test_sides_that_are_not_asked_for_are_not_needed():
     rows = table([(1, A, B, [1, 0, 0], [0, 0, 0]), (2, B, A, [0, 0, 0], [2, 0, 0])])
     rows = rows.drop(columns=[name for name in rows if name.startswith("post_pt_position")])
