@@ -18,7 +18,7 @@ from crant_core.access.logs import (
     set_logging_level,
     suppress_urllib3_connectionpool_warnings,
 )
-from crant_core.access.sources import source_of
+from crant_core.access.sources import source_of, source_of_client
 from crant_core.access.tokens import generate_cave_token, get_current_cave_token, set_cave_token
 from crant_core.registry import dataset_of, default_dataset, register, set_default_dataset
 
@@ -41,6 +41,7 @@ __all__ = [
     "set_default_dataset",
     "set_logging_level",
     "source_of",
+    "source_of_client",
     "suppress_urllib3_connectionpool_warnings",
     "validate_cave_client",
 ]

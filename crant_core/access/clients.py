@@ -219,6 +219,7 @@ def clear_cloudvolume_cache() -> None:
 
 def clear_all_caches() -> None:
     """Forget everything: clients, volumes, answers in memory, decoded chunks, and what is kept on disk."""
+    from crant_core.caching.meshes import clear_meshes
     from crant_core.sources import caches, watershed
 
     clear_global_caches()
@@ -226,6 +227,7 @@ def clear_all_caches() -> None:
     caches.forget()
     watershed.forget()
     clear_store()
+    clear_meshes()
 
 
 def _always(_: Any) -> bool:

@@ -149,6 +149,39 @@ class CaveSource:
         found = self._download(root_id)
         return _checked(root_id, found.vertices, found.faces)
 
+    def mesh_pieces(self, node: int, layer: int | None = None) -> dict[int, Mesh]:
+        """Fetch the pieces that a node's surface is stored in.
+
+        Source: `GET /meshing/api/v1/table/{table}/manifest/{node}:0`, then its fragments from the bucket.
+
+        Parameters
+        ----------
+        node : int
+            A root, or an L2 id.
+        layer : int, optional
+            The highest layer that pieces are of; 2: L2 chunks. Left out: as few pieces as there can be.
+
+        Returns
+        -------
+        dict of int to Mesh
+            By the node that each is of; vertices in nm, those on a border in both pieces. Parts of the node that were
+            never meshed, or not yet, are in none: the server does not say so.
+
+        Raises
+        ------
+        MeshNotFound
+            Nothing of it was meshed.
+        DataMissing
+            The bucket lacks a piece.
+        SourceError
+        """
+        with translated(self.dataset.server):
+            found = self._segmentation().mesh.pieces(node, layer)
+        pieces = {int(piece.segid): piece for piece in found if len(piece.vertices) and len(piece.faces)}
+        if not pieces:
+            raise MeshNotFound(f"{self.dataset.name} has no mesh for {node}", value=node)
+        return {piece: _checked(piece, mesh.vertices, mesh.faces) for piece, mesh in pieces.items()}
+
     def _download(self, root_id: int) -> Any:
         with translated(self.dataset.server):
             volume = self._segmentation()
@@ -293,4 +326,6 @@ def _checked(root_id: int, vertices: Any, faces: Any) -> Mesh:
         raise MeshNotFound(f"the mesh of {root_id} is empty", value=root_id)
     if not np.isfinite(mesh.vertices).all():
         raise SourceError(f"the mesh of {root_id} has vertices that are not numbers", value=root_id)
+    if mesh.faces.min() < 0 or mesh.faces.max() >= len(mesh.vertices):
+        raise SourceError(f"the mesh of {root_id} has faces with corners that it lacks", value=root_id)
     return mesh

@@ -5,15 +5,18 @@ To cloud-files an object that is missing (404) and one that is forbidden (403) l
 
 from __future__ import annotations
 
+import json
+import struct
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import DracoPy
 from cloudfiles import CloudFiles
 from cloudvolume.datasource.graphene.mesh import GrapheneShardedMeshSource, GrapheneUnshardedMeshSource
+from cloudvolume.exceptions import MeshDecodeError
 from cloudvolume.mesh import Mesh
 
-from crant_core.errors import DataMissing, SourceError
+from crant_core.errors import DataMissing, SourceError, SourceUnavailable
 
 Piece = tuple[str, int | None, int | None]  #: a file, and the bytes of it if it is not all
 _L2 = 2
@@ -25,7 +28,12 @@ class _WholeManifests:
 
     def fetch_manifest(self, segid: int, *args: Any, **kwargs: Any) -> Any:
         """Fetch and check a manifest."""
-        manifest = super().fetch_manifest(segid, *args, **kwargs)  # type: ignore[misc] # cloud-volume's, untyped
+        try:
+            manifest = super().fetch_manifest(segid, *args, **kwargs)  # type: ignore[misc] # cloud-volume's, untyped
+        except json.JSONDecodeError as error:  # a proxy's page
+            raise SourceUnavailable(f"the manifest of {segid} is no JSON", value=segid) from error
+        if not isinstance(manifest, dict):
+            raise SourceError(f"the manifest of {segid} is none", value=segid)
         names, nodes = manifest.get("fragments"), manifest.get("seg_ids")
         if names is not None and nodes is not None and len(names) != len(nodes):
             message = f"the manifest of {segid} lists {len(names)} files for {len(nodes)} pieces"
@@ -39,6 +47,13 @@ class _WholeManifests:
 class WholeUnshardedMeshes(_WholeManifests, GrapheneUnshardedMeshSource):  # type: ignore[misc]
     """Meshes whose pieces are plain files."""
 
+    def pieces(self, node: int, layer: int | None = None) -> list[Mesh]:
+        """Fetch the pieces that make up a node, those of the highest meshed nodes at or below a layer."""
+        top = int(self.meta.meta.decode_layer_id(node)) if layer is None else layer
+        names = self.fetch_manifest(node, level=top, return_segids=True).get("fragments") or []
+        found = self._get_mesh_fragments({name: _node_of(name) for name in names})
+        return [_plain(content, name) for name, content, _ in sorted(found)]
+
     def _get_mesh_fragments(self, path_id_map: Mapping[str, int]) -> list[tuple[str, bytes, int]]:
         found: list[tuple[str, bytes | None, int]] = super()._get_mesh_fragments(path_id_map)
         _refuse_missing({name for name, content, _ in found if not content}, len(path_id_map))
@@ -50,8 +65,14 @@ class WholeShardedMeshes(_WholeManifests, GrapheneShardedMeshSource):  # type: i
 
     def get_meshes_via_manifest_byte_offsets(self, seg_id: int, bounding_box: Any) -> list[Mesh]:
         """Fetch the pieces that a manifest lists, in its order."""
-        layer = _L2 if bounding_box is not None else int(self.meta.meta.decode_layer_id(seg_id))
-        manifest = self.fetch_manifest(seg_id, level=layer, bbox=bounding_box, return_segids=True)
+        return self.pieces(seg_id, None if bounding_box is None else _L2, bounding_box)
+
+    def pieces(self, node: int, layer: int | None = None, box: Any = None) -> list[Mesh]:
+        """Fetch the pieces that make up a node, those of the highest meshed nodes at or below a layer."""
+        top = int(self.meta.meta.decode_layer_id(node)) if layer is None else layer
+        manifest = self.fetch_manifest(node, level=top, bbox=box, return_segids=True)
+        if manifest.get("fragments") is None or manifest.get("seg_ids") is None:
+            raise SourceError(f"the manifest of {node} does not say which pieces it is of", value=node)
         listed = self.parse_manifest_filenames(manifest)
         return self._dynamic(listed["dynamic"]) + self._initial(listed["initial"])
 
@@ -105,6 +126,31 @@ def _decoded(content: bytes, node: int, piece: Piece) -> Mesh:
         raise _damaged(piece, "it is not Draco") from error
     mesh.segid = node
     return mesh
+
+
+def _plain(content: bytes, name: str) -> Mesh:
+    """Decode a plain file, which may be Draco or raw."""
+    try:
+        mesh = Mesh.from_draco(content)
+    except DracoPy.FileTypeException:
+        mesh = _raw(content, name)
+    mesh.segid = _node_of(name)
+    return mesh
+
+
+def _node_of(name: str) -> int:
+    """Return the node that a plain file is of, which its name begins with."""
+    number = name.rpartition("/")[2].partition(":")[0]
+    if not number.isdecimal():
+        raise SourceError(f"{name!r} is no name of a mesh piece", value=name)
+    return int(number)
+
+
+def _raw(content: bytes, name: str) -> Mesh:
+    try:
+        return Mesh.from_precomputed(content)
+    except (MeshDecodeError, ValueError, struct.error) as error:
+        raise _damaged((name, None, None), "it is neither Draco nor raw") from error
 
 
 def _damaged(piece: Piece, reason: str) -> SourceError:

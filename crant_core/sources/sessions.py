@@ -9,6 +9,7 @@ from requests.adapters import BaseAdapter, HTTPAdapter
 from urllib3 import PoolManager, Retry
 
 from crant_core.sources.answers import check_complete, check_roots, check_rows, check_terms, read_within
+from crant_core.sources.limits import limiter, retry_after_of, server_of
 from crant_core.sources.pool import CONNECTIONS, SERVERS, connections, proxies
 
 CONNECT_SECONDS = 10.0
@@ -58,7 +59,10 @@ class BoundedAdapter(HTTPAdapter):
         kwargs["timeout"] = kwargs.get("timeout") or (CONNECT_SECONDS, READ_SECONDS)
         if "deflate" in request.headers.get("Accept-Encoding", ""):
             request.headers["Accept-Encoding"] = _END_IS_SEEN
+        limits, server = limiter(), server_of(request.url or "")
+        limits.wait(server)
         response = super().send(request, *args, **kwargs)
+        limits.report(server, response.status_code, retry_after_of(response))
         check_complete(response, read_within(response, ANSWER_SECONDS))
         for check in (check_roots, check_terms, check_rows):
             check(response)

@@ -56,8 +56,10 @@ class Part:
     box: Box | None = None
 
     def fewer_ids(self) -> tuple[Part, ...]:
-        """Return the two halves of the longest list of ids; nothing if each column has one id left."""
-        column = max(self.where, key=lambda name: len(self.where[name]))
+        """Return the two halves of the longest list of ids; nothing if no column has two ids."""
+        column = max(self.where, key=lambda name: len(self.where[name]), default="")
+        if not column:
+            return ()
         ids = self.where[column]
         half = len(ids) // 2
         return tuple(replace(self, where={**self.where, column: some}) for some in (ids[:half], ids[half:]) if half)
@@ -67,22 +69,26 @@ class Part:
         return tuple(replace(self, box=box) for box in boxes)
 
 
-def batches_of(where: Mapping[str, Iterable[int]], place: str = "", size: int = JSON_IDS) -> Iterator[Part]:
+def batches_of(
+    where: Mapping[str, Iterable[int]], place: str = "", size: int = JSON_IDS, box: Box | None = None
+) -> Iterator[Part]:
     """Cut a question into parts of no more ids, all columns together, than a request may carry.
 
     Parameters
     ----------
     where : mapping of str to ids
-        By column. Equal ids are asked once; without any there are no parts.
+        By column. Equal ids are asked once; a column without any: there are no parts.
     place : str
         The position by which space can be divided.
     size : int
+    box : Box, optional
+        Where `place` must be in each part.
     """
     asked = {column: sorted({int(value) for value in values}) for column, values in where.items()}
     each = max(1, size // max(1, len(asked)))
     cut = [[ids[start : start + each] for start in range(0, len(ids), each)] for ids in asked.values()]
     for some in product(*cut):
-        yield Part(dict(zip(asked, some, strict=True)), place)
+        yield Part(dict(zip(asked, some, strict=True)), place, box)
 
 
 def _moved(corner: Corner, axis: int, at: int) -> Corner:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from crant_core.errors import SourceError, Truncated
+from crant_core.errors import InvalidInput, SourceError, Truncated
 from crant_core.sources.chunkedgraph_requests import JSON_IDS, asking
 from crant_core.sources.table_parts import Box, Part, around, batches_of
 from crant_core.sources.table_requests import Wanted, ask, check_columns
@@ -87,9 +87,10 @@ class Tables:
         *,
         resolution: tuple[float, float, float] | None = None,
         place: str = "",
+        box: Box | None = None,
         size: int = JSON_IDS,
     ) -> pd.DataFrame:
-        """Fetch the rows in which each of some columns has one of its ids.
+        """Fetch the rows in which each of some columns has one of its ids, or those in a box, or both.
 
         Source: with a version `POST /materialize/api/v3/datastack/{datastack}/version/{version}/table/{name}/query`,
         else `POST /materialize/api/v3/datastack/{datastack}/query`, which looks up the roots of that time itself. One
@@ -100,7 +101,7 @@ class Tables:
         name : str
             A table; of one that refers to another one, its own columns.
         where : mapping of str to ids
-            By column, such as `pre_pt_root_id`; a row must meet all. Without ids there are no rows.
+            By column, such as `pre_pt_root_id`; a row must meet all. For a column without ids there are no rows.
         base : TimeBase
             A version, or a time.
         columns : sequence of str, optional
@@ -110,6 +111,9 @@ class Tables:
         place : str, optional
             The position by which the rows of one id are asked in boxes, bisected until the server gives them whole, if
             it has too many. Every row must have one.
+        box : Box, optional
+            In voxels of the table (CAVE's `filter_spatial_dict`): only rows whose `place` is in it or on its faces. It
+            is bisected if the server has too many rows there.
         size : int, optional
             Ids in one request at most.
 
@@ -121,6 +125,8 @@ class Tables:
 
         Raises
         ------
+        InvalidInput
+            Nothing says which rows: neither ids nor a box, or a box without a `place`.
         VersionNotFound
             The version has expired.
         Truncated
@@ -133,7 +139,8 @@ class Tables:
         import pandas as pd
 
         wanted = Wanted(name, base.version, base.timestamp, tuple(columns), resolution)
-        parts = list(batches_of(where, place, size))
+        _check_conditions(name, where, place, box)
+        parts = list(batches_of(where, place, size, box))
         try:
             frames = list(self._frames(wanted, parts))
         except SourceError as error:
@@ -185,6 +192,14 @@ class Tables:
             materialize = self._source.client().materialize
             known = materialize.get_versions()
             return next((int(each) for each in known if materialize.get_timestamp(each) == base.timestamp), None)
+
+
+def _check_conditions(name: str, where: Mapping[str, Iterable[int]], place: str, box: Box | None) -> None:
+    if box is not None and not place:
+        raise InvalidInput("there is a box, and no position that is to be in it", value=box, hint="name its `place`")
+    if box is None and not where:
+        hint = "give ids by column, or a box: a whole table is more than servers give"
+        raise InvalidInput(f"nothing says which rows of {name} are wanted", value=name, hint=hint)
 
 
 def _each_once(frame: pd.DataFrame) -> pd.DataFrame:
