@@ -2,26 +2,43 @@
 
 from __future__ import annotations
 
+from crant_core.errors import InvalidParameters
 from crant_core.mesh import Mesh
+from crant_core.skeleton.engine import trace
+from crant_core.skeleton.options import Options
+from crant_core.skeleton.skeletor import trace as trace_with_skeletor
 from crant_core.skeleton.surface import weld
 from crant_core.skeleton.tree import Skeleton
-from crant_core.skeleton.wavefront import heal as join_trees
-from crant_core.skeleton.wavefront import trace
+from crant_core.skeleton.tree import heal as join_trees
 
 METHOD = "wavefront"
+METHODS = (METHOD, "skeletor")
+
+_STEP_SIZE = {METHOD: 3.0, "skeletor": 1.0}
 
 
-def skeletonize_mesh(mesh: Mesh, *, waves: int = 1, step_size: int = 1, heal: bool = True) -> Skeleton:
+def skeletonize_mesh(
+    mesh: Mesh,
+    *,
+    method: str = METHOD,
+    waves: int = 1,
+    step_size: float | None = None,
+    heal: bool = True,
+) -> Skeleton:
     """Make a skeleton from a neuron's mesh. The same mesh always gives the same skeleton.
+
+    `crant_core.skeleton.trace` takes more options, and says how good the skeleton is and where the soma.
 
     Parameters
     ----------
     mesh : Mesh
         Vertices in nm; need be neither welded nor watertight.
+    method : str
+        `wavefront`: this project's engine. `skeletor`: skeletor's own wavefronts, unchanged, to compare with.
     waves : int
-        Waves to run and average; more are smoother and slower.
-    step_size : int
-        Mesh edges per step of a wave; more are coarser and faster.
+        Of the method `skeletor`: waves to run and average; more are smoother and slower.
+    step_size : float, optional
+        Mesh edges per step of a wave; more are coarser and faster. 3 if left out; of `skeletor`, a whole number, 1.
     heal : bool
         Join the mesh's separate pieces into one tree by the shortest bridges.
 
@@ -32,8 +49,15 @@ def skeletonize_mesh(mesh: Mesh, *, waves: int = 1, step_size: int = 1, heal: bo
 
     Raises
     ------
+    InvalidParameters
+        There is no such method.
     SkeletonError
         The mesh has no surface to follow; the message says why.
     """
-    skeleton = trace(weld(mesh), waves, step_size)
+    if method not in METHODS:
+        raise InvalidParameters(f"no method is called {method!r}", value=method, hint=f"one of {', '.join(METHODS)}")
+    step = _STEP_SIZE[method] if step_size is None else step_size
+    if method == METHOD:
+        return trace(mesh, Options(edges_per_step=step, heal=heal)).skeleton
+    skeleton = trace_with_skeletor(weld(mesh), waves, int(step))
     return join_trees(skeleton) if heal else skeleton

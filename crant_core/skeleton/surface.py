@@ -7,11 +7,12 @@ from numpy.typing import NDArray
 
 from crant_core.errors import SkeletonError
 from crant_core.mesh import Mesh
+from crant_core.skeleton.backend import Backend, chosen
 
 _CORNERS = 3
 
 
-def weld(mesh: Mesh) -> Mesh:
+def weld(mesh: Mesh, heavy: Backend | None = None) -> Mesh:
     """Join vertices at exactly the same position; drop flat faces and vertices without a face.
 
     Meshes arrive in pieces that repeat the vertices on their borders; unwelded, each piece would become a tree.
@@ -21,6 +22,8 @@ def weld(mesh: Mesh) -> Mesh:
     ----------
     mesh : Mesh
         Vertices in nm.
+    heavy : module, optional
+        Who does the work; the faster one installed if left out.
 
     Raises
     ------
@@ -28,12 +31,10 @@ def weld(mesh: Mesh) -> Mesh:
         Nothing is left, or the arrays are no mesh.
     """
     check(mesh)
-    merged, vertices = _first_occurrences(mesh.vertices)
-    faces = _proper(merged[mesh.faces])
+    vertices, faces = (heavy or chosen()).weld(mesh.vertices, mesh.faces)
     if not len(faces):
         raise SkeletonError("every face of the mesh is flat: no surface to follow")
-    used, compact = np.unique(faces, return_inverse=True)
-    return Mesh(vertices[used], compact.reshape(faces.shape).astype(np.int64))
+    return Mesh(vertices, faces)
 
 
 def check(mesh: Mesh) -> None:
@@ -54,19 +55,30 @@ def check(mesh: Mesh) -> None:
         raise SkeletonError(f"a face names vertex {faces.max()} of {len(vertices)}")
 
 
-def _first_occurrences(vertices: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Number distinct positions in order of first occurrence: each vertex's number, and the positions."""
-    # + 0.0 turns -0.0 into 0.0, which is the same place but other bits.
-    rows = np.ascontiguousarray(vertices + 0.0).view(np.dtype((np.void, vertices.itemsize * 3))).ravel()
-    _, first, inverse = np.unique(rows, return_index=True, return_inverse=True)
-    order = np.argsort(first)
-    number = np.empty_like(order)
-    number[order] = np.arange(len(order))
-    return number[inverse.ravel()], vertices[first[order]]
+def without_dust(mesh: Mesh, min_diagonal: float, heavy: Backend | None = None) -> tuple[Mesh, NDArray[np.int64]]:
+    """Drop the small pieces of a welded surface.
 
+    Parameters
+    ----------
+    mesh : Mesh
+        Welded.
+    min_diagonal : float
+        Pieces whose bounding box has a shorter diagonal (nm) go. The piece with the most vertices always stays.
+    heavy : module, optional
+        Who does the work.
 
-def _proper(faces: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Keep the faces with three different corners."""
-    a, b, c = faces.T
-    proper: NDArray[np.int64] = faces[(a != b) & (b != c) & (c != a)]
-    return proper
+    Returns
+    -------
+    Mesh
+    ndarray, shape (k,), int64
+        One vertex at an end of each remaining piece: the lowest along the longest side of its bounding box.
+    """
+    heavy = heavy or chosen()
+    pieces = heavy.pieces(mesh.vertices, mesh.faces)
+    dust = np.linalg.norm(pieces.high - pieces.low, axis=1) < min_diagonal
+    dust[pieces.sizes.argmax()] = False
+    if not dust.any():
+        return mesh, pieces.seeds
+    stays = ~dust[pieces.labels]
+    seeds = (np.cumsum(stays, dtype=np.int64) - 1)[pieces.seeds[~dust]]
+    return Mesh(*heavy.subset(mesh.vertices, mesh.faces, stays)), seeds

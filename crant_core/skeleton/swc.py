@@ -14,10 +14,11 @@ FORMAT = "swc"
 FORMAT_VERSION = 1
 
 _UNDEFINED = 0  # the SWC type of a node nobody classified
+_SOMA = 1
 _COLUMNS = 7
 
 
-def to_swc(skeleton: Skeleton, header: Mapping[str, str]) -> bytes:
+def to_swc(skeleton: Skeleton, header: Mapping[str, str], *, soma: int | None = None) -> bytes:
     """Write a skeleton as SWC.
 
     Parameters
@@ -26,6 +27,8 @@ def to_swc(skeleton: Skeleton, header: Mapping[str, str]) -> bytes:
         In nm.
     header : mapping of str to str
         Written as `# key: value` lines, in order. The units are added: SWC itself has none.
+    soma : int, optional
+        The soma's node, which gets SWC's type 1; all others have type 0.
 
     Returns
     -------
@@ -35,9 +38,10 @@ def to_swc(skeleton: Skeleton, header: Mapping[str, str]) -> bytes:
     comments = [f"# {key}: {_one_line(value)}" for key, value in {**header, "units": "nm"}.items()]
     comments.append("# columns: id type x y z radius parent")
     parents = np.where(skeleton.parents < 0, -1, skeleton.parents + 1).tolist()
+    soma_number = None if soma is None else soma + 1
     rows = zip(skeleton.nodes.tolist(), skeleton.radii.tolist(), parents, strict=True)
     lines = [
-        f"{number} {_UNDEFINED} {x:.3f} {y:.3f} {z:.3f} {radius:.3f} {parent}"
+        f"{number} {_SOMA if number == soma_number else _UNDEFINED} {x:.3f} {y:.3f} {z:.3f} {radius:.3f} {parent}"
         for number, ((x, y, z), radius, parent) in enumerate(rows, start=1)
     ]
     return ("\n".join([*comments, *lines]) + "\n").encode()
@@ -59,7 +63,7 @@ def read_swc(data: bytes) -> Skeleton:
     lines = [line for line in data.decode().splitlines() if line.strip() and not line.lstrip().startswith("#")]
     table = _table(lines)
     ids, parents = _whole(lines, 0), _whole(lines, _COLUMNS - 1)
-    return in_order(table[:, 2:5], table[:, 5], _positions(ids, parents))
+    return in_order(table[:, 2:5], table[:, 5], rows_of_parents(ids, parents))
 
 
 def _table(lines: list[str]) -> NDArray[np.float64]:
@@ -82,16 +86,22 @@ def _whole(lines: list[str], column: int) -> NDArray[np.int64]:
         raise SkeletonError(f"an SWC id is not an integer: {error}") from error
 
 
-def _positions(ids: NDArray[np.int64], parents: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Turn parent ids into row numbers, -1 for roots."""
+def rows_of_parents(ids: NDArray[np.int64], parents: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Turn parent ids into row numbers, -1 for roots.
+
+    Raises
+    ------
+    SkeletonError
+        An id occurs twice, or a parent does not exist.
+    """
     order = np.argsort(ids, kind="stable")
     in_rank = ids[order]
     if (np.diff(in_rank) == 0).any():
-        raise SkeletonError("a node id occurs twice in the SWC")
+        raise SkeletonError("a node id occurs twice")
     slots = np.minimum(np.searchsorted(in_rank, parents), len(ids) - 1)
     known = in_rank[slots] == parents
     if not (known | (parents < 0)).all():
-        raise SkeletonError("an SWC node's parent does not exist")
+        raise SkeletonError("a node's parent does not exist")
     return np.where(known, order[slots], -1)
 
 

@@ -84,11 +84,46 @@ def in_order(nodes: NDArray[np.float64], radii: NDArray[np.float64], parents: ND
     SkeletonError
         The edges form a cycle, or lead out of the array.
     """
+    return _sorted(nodes, radii, parents)[0]
+
+
+def _sorted(
+    nodes: NDArray[np.float64], radii: NDArray[np.float64], parents: NDArray[np.int64]
+) -> tuple[Skeleton, NDArray[np.int64]]:
+    """Sort by depth; also say where each node went."""
     order = np.argsort(_depths(parents), kind="stable")
     new_index = np.empty(len(order) + 1, dtype=np.int64)
     new_index[order] = np.arange(len(order))
     new_index[-1] = -1  # where a root's parent, -1, points
-    return Skeleton(nodes[order], radii[order], new_index[parents[order]])
+    return Skeleton(nodes[order], radii[order], new_index[parents[order]]), new_index[:-1]
+
+
+def heal(skeleton: Skeleton) -> Skeleton:
+    """Join all trees into one by the shortest bridges between their nodes (navis' method, through fastcore)."""
+    if skeleton.n_roots == 1:
+        return skeleton
+    from navis_fastcore import heal_skeleton
+
+    parents: NDArray[np.int64] = heal_skeleton(np.arange(skeleton.n_nodes), skeleton.parents, skeleton.nodes)
+    return in_order(skeleton.nodes, skeleton.radii, parents.astype(np.int64))
+
+
+def reroot(skeleton: Skeleton, node: int) -> tuple[Skeleton, NDArray[np.int64]]:
+    """Make a node the root of its tree, by turning around the edges on its way to the present one.
+
+    Returns
+    -------
+    Skeleton
+        The same edges, parents before children.
+    ndarray, shape (n,), int64
+        The new index of each old node.
+    """
+    parents = skeleton.parents.copy()
+    above, here = -1, node
+    while here >= 0:
+        following = int(parents[here])
+        parents[here], above, here = above, here, following
+    return _sorted(skeleton.nodes, skeleton.radii, parents)
 
 
 def _depths(parents: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crant_core.errors import SkeletonError
+from crant_core.errors import InvalidParameters, SkeletonError
 from crant_core.mesh import Mesh
 from crant_core.sandbox.world import navis_data
 from crant_core.skeleton import Skeleton, skeletonize_mesh
+from crant_core.skeleton.skeletonization import METHODS
 from tests.fixtures.shapes import fork, joined, tube
 
 NEURONS = navis_data.BODY_IDS
@@ -32,7 +33,7 @@ def test_a_tube_gives_its_centreline_and_radius():
     skeleton = skeletonize_mesh(tube(radius=100, length=4000))
     inner = (skeleton.nodes[:, 0] > 300) & (skeleton.nodes[:, 0] < 3700)
     off_axis = np.linalg.norm(skeleton.nodes[inner, 1:], axis=1)
-    assert inner.sum() > 100
+    assert inner.sum() > 40
     assert off_axis.max() < 15
     assert np.median(skeleton.radii[inner]) == pytest.approx(100, rel=0.05)
     assert skeleton.cable_length == pytest.approx(4000, rel=0.05)
@@ -67,35 +68,51 @@ def test_pieces_that_touch_are_one():
 
 
 @pytest.mark.parametrize(("waves", "step_size"), [(1, 3), (3, 1), (4, 2)])
-def test_waves_and_steps_change_the_detail_not_the_shape(waves: int, step_size: int):
-    skeleton = skeletonize_mesh(tube(radius=100, length=4000), waves=waves, step_size=step_size)
+def test_skeletors_waves_and_steps_change_the_detail_not_the_shape(waves: int, step_size: int):
+    skeleton = skeletonize_mesh(tube(radius=100, length=4000), method="skeletor", waves=waves, step_size=step_size)
     inner = (skeleton.nodes[:, 0] > 500) & (skeleton.nodes[:, 0] < 3500)
     assert np.linalg.norm(skeleton.nodes[inner, 1:], axis=1).max() < 40
     assert np.ptp(skeleton.nodes[:, 0]) > 3700
+
+
+@pytest.mark.parametrize("step_size", [2, 3, 5, 8])
+def test_steps_change_the_number_of_nodes_not_the_shape(step_size: float):
+    skeleton = skeletonize_mesh(tube(radius=100, length=4000), step_size=step_size)
+    mean_edge = 26.7  # of 20, 26 and 33 nm
+    assert skeleton.n_nodes == pytest.approx(4000 / (step_size * mean_edge), rel=0.2)
+    inner = (skeleton.nodes[:, 0] > 500) & (skeleton.nodes[:, 0] < 3500)
+    assert np.linalg.norm(skeleton.nodes[inner, 1:], axis=1).max() < 15
+    assert np.ptp(skeleton.nodes[:, 0]) > 3800
+
+
+def test_an_unknown_method_is_refused_with_those_there_are():
+    with pytest.raises(InvalidParameters, match="skeletor"):
+        skeletonize_mesh(tube(radius=100, length=1000), method="teasar")
 
 
 @pytest.mark.parametrize("body_id", NEURONS)
 def test_a_real_neuron_becomes_one_tree_of_plausible_cable(body_id: int):
     skeleton = skeletonize_mesh(navis_data.read_surface(body_id))
     assert skeleton.n_roots == 1
-    # navis' meshes are decimated to a mean edge of 1 µm, which loses the thinnest neurites: measured 0.70 … 0.76.
-    assert 0.65 < skeleton.cable_length / reference_cable_nm(body_id) < 0.85
+    # navis' meshes are decimated to a mean edge of 1 µm, which loses the thinnest neurites: measured 0.71 … 0.77.
+    assert 0.65 < skeleton.cable_length / reference_cable_nm(body_id) < 0.9
 
 
 @pytest.mark.parametrize("body_id", NEURONS)
 def test_a_real_neurons_skeleton_stays_inside_its_bounding_box(body_id: int):
     mesh = navis_data.read_surface(body_id)
     skeleton = skeletonize_mesh(mesh)
-    assert (skeleton.nodes >= mesh.vertices.min(axis=0) - 0.001).all()
-    assert (skeleton.nodes <= mesh.vertices.max(axis=0) + 0.001).all()
+    assert (skeleton.nodes >= mesh.vertices.min(axis=0) - 0.01).all()
+    assert (skeleton.nodes <= mesh.vertices.max(axis=0) + 0.01).all()
 
 
-def test_the_same_mesh_gives_the_same_skeleton_and_leaves_the_random_state_alone():
+@pytest.mark.parametrize("method", METHODS)
+def test_the_same_mesh_gives_the_same_skeleton_and_leaves_the_random_state_alone(method: str):
     mesh = navis_data.read_surface(NEURONS[0])
     np.random.seed(7)
     expected = np.random.random(3)
     np.random.seed(7)
-    assert identical(skeletonize_mesh(mesh, waves=2), skeletonize_mesh(mesh, waves=2))
+    assert identical(*(skeletonize_mesh(mesh, method=method, waves=2) for _ in range(2)))
     assert np.array_equal(np.random.random(3), expected)
 
 
@@ -133,19 +150,18 @@ def test_what_is_no_surface_is_refused_with_the_reason(vertices, faces, reason):
 
 def test_three_faces_are_enough():
     skeleton = skeletonize_mesh(Mesh(np.array(CORNERS), np.array([[0, 1, 2], [0, 1, 3], [0, 2, 3]])))
-    assert skeleton.n_roots == 1
-    assert skeleton.n_nodes >= 2
+    assert (skeleton.n_roots, skeleton.n_nodes) == (1, 1)  # smaller than a step: a point
 
 
-def test_a_mesh_smaller_than_a_step_is_refused():
+def test_skeletor_refuses_a_mesh_smaller_than_a_step():
     mesh = Mesh(np.array(CORNERS), np.array([[0, 1, 2], [0, 1, 3], [0, 2, 3]]))
     with pytest.raises(SkeletonError, match="step size 10"):
-        skeletonize_mesh(mesh, step_size=10)
+        skeletonize_mesh(mesh, method="skeletor", step_size=10)
 
 
 @settings(max_examples=60, deadline=None)
-@given(data=st.data(), waves=st.integers(1, 3), step_size=st.integers(1, 3), heal=st.booleans())
-def test_any_heap_of_triangles_gives_a_valid_skeleton_or_a_reason(data, waves, step_size, heal):
+@given(data=st.data(), method=st.sampled_from(METHODS), step_size=st.integers(1, 3), heal=st.booleans())
+def test_any_heap_of_triangles_gives_a_valid_skeleton_or_a_reason(data, method, step_size, heal):
     count = data.draw(st.integers(3, 12))
     coordinate = st.floats(-1e6, 1e6, width=32) | st.sampled_from([0.0, -0.0, 1.0])
     vertices = data.draw(st.lists(st.tuples(coordinate, coordinate, coordinate), min_size=count, max_size=count))
@@ -153,7 +169,7 @@ def test_any_heap_of_triangles_gives_a_valid_skeleton_or_a_reason(data, waves, s
     faces = data.draw(st.lists(st.tuples(corner, corner, corner), min_size=1, max_size=15))
     try:
         skeleton = skeletonize_mesh(
-            Mesh(np.array(vertices), np.array(faces)), waves=waves, step_size=step_size, heal=heal
+            Mesh(np.array(vertices), np.array(faces)), method=method, step_size=step_size, heal=heal
         )
     except SkeletonError:
         return

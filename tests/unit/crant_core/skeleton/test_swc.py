@@ -32,6 +32,11 @@ def test_the_text_is_header_then_seven_columns():
     assert text.endswith("\n")
 
 
+def test_only_the_soma_has_a_type():
+    types = [line.split()[1] for line in to_swc(FORK, {}, soma=2).decode().splitlines() if not line.startswith("#")]
+    assert types == ["0", "0", "1", "0"]
+
+
 def test_a_header_value_cannot_start_a_line_of_its_own():
     text = to_swc(FORK, {"label": "mine\n1 0 0 0 0 0 -1"}).decode()
     assert text.splitlines()[0] == "# label: mine 1 0 0 0 0 0 -1"

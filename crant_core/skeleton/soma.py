@@ -1,0 +1,83 @@
+"""Finds the cell body: the widest place of a neuron, if it stands out, and by how much."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crant_core.mesh import Mesh
+
+_SAMPLES = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Soma:
+    """The widest place of a neuron.
+
+    Attributes
+    ----------
+    node : int
+        Index of the skeleton's node there.
+    position : tuple of float
+        Of that node, in nm.
+    radius : float
+        Of the ball around it that just fits into the surface, in nm.
+    ratio : float
+        `radius` divided by the largest such radius farther away than the search's `reach`: how much it stands out.
+        Neurites without a soma reach 1.2; infinite where nothing lies farther away.
+    found : bool
+        Whether this is taken for a cell body.
+    """
+
+    node: int
+    position: tuple[float, float, float]
+    radius: float
+    ratio: float
+    found: bool
+
+
+def find_soma(
+    mesh: Mesh,
+    nodes: NDArray[np.float64],
+    *,
+    min_ratio: float = 1.4,
+    min_radius: float = 800.0,
+    reach: float = 8000.0,
+) -> Soma:
+    """Find the soma by inscribed radii: each node's distance to the nearest point of the surface.
+
+    Parameters
+    ----------
+    mesh : Mesh
+        The surface; of large ones, 50,000 evenly chosen points are looked at.
+    nodes : ndarray, shape (n, 3)
+        Nodes of its skeleton, in nm; at least one.
+    min_ratio, min_radius, reach : float
+        See `crant_core.skeleton.options.Options`: `soma_ratio`, `soma_radius`, `soma_reach`.
+    """
+    radii = inscribed_radii(mesh, nodes)
+    widest = int(radii.argmax())
+    far = np.linalg.norm(nodes - nodes[widest], axis=1) > reach
+    rest = float(radii[far].max(initial=0.0))
+    ratio = float(radii[widest]) / rest if rest else float("inf")
+    x, y, z = nodes[widest].tolist()
+    found = bool(ratio >= min_ratio and radii[widest] >= min_radius)
+    return Soma(widest, (x, y, z), float(radii[widest]), ratio, found)
+
+
+def inscribed_radii(mesh: Mesh, nodes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the distance of each node to the nearest of at most 50,000 points of the surface, (n,)."""
+    from scipy.spatial import cKDTree
+
+    tree = cKDTree(sample(mesh), balanced_tree=False, compact_nodes=False)
+    return np.asarray(tree.query(nodes)[0])
+
+
+def sample(mesh: Mesh) -> NDArray[np.float64]:
+    """Choose points of the surface: every k-th vertex, and on small meshes the middles of faces too."""
+    vertices = mesh.vertices[:: max(1, len(mesh.vertices) // _SAMPLES)]
+    if len(mesh.vertices) + len(mesh.faces) > _SAMPLES:
+        return vertices
+    return np.concatenate([vertices, mesh.vertices[mesh.faces].mean(axis=1)])
