@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from crant_core.dataset_client.client import DatasetClient
+from crant_core.dataset_client.meshes import MeshClient
 from crant_core.dataset_client.presets import (
     MicronsProdClient,
     MinniePublicClient,
@@ -13,6 +14,7 @@ from crant_core.dataset_client.presets import (
 
 __all__ = [
     "DatasetClient",
+    "MeshClient",
     "MicronsProdClient",
     "MinniePublicClient",
     "V1ddClient",

@@ -7,20 +7,22 @@ from html import escape
 from typing import Any
 
 from crant_core.access import dataset_of
-from crant_core.dataset_client.chunks import Chunks
 from crant_core.dataset_client.description import Description
+from crant_core.dataset_client.exports import Exports
 from crant_core.dataset_client.lookups import Lookups
+from crant_core.dataset_client.meshes import Meshes
 from crant_core.dataset_client.roots import Roots
 from crant_core.dataset_client.session import describe
-from crant_core.dataset_client.synapses import Synapses
+from crant_core.dataset_client.skeletons import Skeletons
+from crant_core.dataset_client.viewer import Viewer
 from crant_core.datasets import Dataset
 from crant_core.errors import InvalidInput
 
 _DEFAULT_SERVER = "https://global.daf-apis.com"  # caveclient's
 
 
-class DatasetClient(Roots, Chunks, Lookups, Synapses, Description):
-    """A client for one datastack: its roots, cells, L2 chunks, synapses, versions.
+class DatasetClient(Roots, Skeletons, Lookups, Meshes, Exports, Viewer, Description):
+    """A client for one datastack: its roots, cells, L2 chunks, synapses, meshes, skeletons, exports, versions.
 
     Making one asks the server nothing; the first question connects. Threads may share it.
 
@@ -43,8 +45,10 @@ class DatasetClient(Roots, Chunks, Lookups, Synapses, Description):
         Table with the same, for `root_id_to_cell_id`.
     root_id_lookup_alt_tables : sequence of str, optional
         Tables with further points of cells, which `target_id` names.
-    dataset_transform, static_table_cloudpath : optional
-        Taken for compatibility and kept; nothing here uses them yet.
+    dataset_transform : standard_transform.Dataset, optional
+        Left out, that of the dataset, if it has one.
+    static_table_cloudpath : str, optional
+        See `set_export_cloudpath`.
 
     Raises
     ------
@@ -74,7 +78,7 @@ class DatasetClient(Roots, Chunks, Lookups, Synapses, Description):
         self._lookup_view = cell_id_lookup_view
         self._main_table = root_id_lookup_main_table
         self._alternative_tables = tuple(root_id_lookup_alt_tables or ())
-        self._for_later = (dataset_transform, static_table_cloudpath)
+        self._transform, self._export_path = dataset_transform, static_table_cloudpath
 
     @classmethod
     def of(cls, dataset: str | Dataset | None = None, *, materialization_version: int | None = None) -> DatasetClient:

@@ -34,13 +34,14 @@ def refuse(*_, **__):
     raise AssertionError("it asked the network")
 socket.socket.connect = socket.getaddrinfo = socket.create_connection = refuse
 import crant_core.dataset_client as module
-clients = [getattr(module, name)() for name in module.__all__ if name.endswith("Client") and name != "DatasetClient"]
+not_presets = ("DatasetClient", "MeshClient")
+clients = [getattr(module, name)() for name in module.__all__ if name.endswith("Client") and name not in not_presets]
 clients += [module.load_client(name) for name in ("microns_public", "minnie_prod", "v1dd", "latest")]
 texts = [repr(client) + client._repr_mimebundle_()["text/html"] for client in clients]
 assert len(texts) == 8 and "minnie65_public" in texts[1] + texts[0] + texts[2] + texts[3]
 after = (list(logging.root.handlers), logging.root.level, logging.getLogger("urllib3").level, sys.stdout, sys.stderr)
 assert before == after, (before, after)
-heavy = {"caveclient", "cloudvolume", "pandas", "navis"} & {name.split(".")[0] for name in sys.modules}
+heavy = {"caveclient", "cloudvolume", "pandas", "navis", "numba"} & {name.split(".")[0] for name in sys.modules}
 assert not heavy, heavy
 """
 

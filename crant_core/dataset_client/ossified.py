@@ -1,0 +1,118 @@
+"""ossify's cells: put together from parts, moved with their radii, and seen by navis. Heavy: import it where used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crant_core.errors import InvalidInput
+from crant_core.units import NM_PER_UM
+
+if TYPE_CHECKING:
+    from ossify import Cell
+
+_FRAMES = ("rigid", "streamline")
+
+
+@dataclass(frozen=True)
+class Mover:
+    """Moves places in nm into an oriented frame in µm; `version` is that of standard-transform's data."""
+
+    transform: Any
+    streamline: Any
+    frame: str
+    version: str
+
+    def __call__(self, places: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Move (n, 3) nm to µm."""
+        return np.asarray(self.transform.apply(np.asarray(places, dtype=np.float64)))
+
+
+def mover(space: Any, kind: str) -> Mover:
+    """Return what moves into a dataset's frame.
+
+    Raises
+    ------
+    InvalidInput
+        There is no such kind of frame.
+    """
+    if kind not in _FRAMES:
+        raise InvalidInput(f"{kind!r} is no transform", value=kind, hint="rigid, streamline or None")
+    transform = space.transform("nm")
+    if kind == "rigid":
+        return Mover(transform, None, f"{space.name} rigid", str(transform.version))
+    streamline = space.streamline("nm")
+    return Mover(transform, streamline, f"{space.name} streamline", str(streamline.version))
+
+
+def assemble(
+    cave: Any, root: int, when: Any, parts: dict[str, Any], *, restore_graph: bool, move: Mover | None
+) -> Cell:
+    """Put a cell together and move it; of the server, only the graph's edges are asked for."""
+    from ossify import load_cell_from_client  # it brings matplotlib, which writes a cache
+
+    if move is not None:  # ossify moves places only
+        radius = np.asarray(parts["skeleton"]["radius"], dtype=np.float64) / NM_PER_UM
+        parts = parts | {"skeleton": parts["skeleton"] | {"radius": radius}}
+    cell = load_cell_from_client(
+        root,
+        cave,
+        synapses="pre_syn_df" in parts,
+        include_partner_root_id=True,
+        timestamp=when,
+        assume_valid=True,
+        restore_graph=restore_graph,
+        **parts,
+    )
+    return _placed(cell, move)
+
+
+def _placed(cell: Cell, move: Mover | None) -> Cell:
+    """Say in which frame and unit a cell is, and move its places there."""
+    if move is None:
+        cell.meta.update(units="nm", frame="dataset", transform_version=None)
+        return cell
+    if move.streamline is None:
+        moved = cell.transform(move)
+    else:
+        root = np.asarray(cell.skeleton.root_location, dtype=np.float64)
+        moved = cell.transform(lambda places: _offsets(move, root, places))
+    moved.meta.update(units="um", frame=move.frame, transform_version=move.version)
+    return moved
+
+
+def _offsets(move: Mover, root: NDArray[np.float64], places: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return x and z beside the root's streamline, and y as it is in the rigid frame."""
+    found = np.array(move.streamline.radial_points(root, np.asarray(places)), dtype=np.float64)
+    found[:, 1] = move(places)[:, 1]  # standard-transform's own raw depth is not transformed
+    return found
+
+
+def to_navis(cell: Cell) -> Any:
+    """Return the skeleton of a cell as a navis neuron in the same unit and frame.
+
+    Returns
+    -------
+    navis.TreeNeuron
+        `id` is the root id, and the column `label` of its nodes holds SWC's compartments.
+    """
+    import navis
+    import pandas as pd
+
+    skeleton = cell.skeleton
+    places, features = np.asarray(skeleton.vertices), skeleton.features
+    parents = np.asarray(skeleton.parent_node_array)
+    nodes = pd.DataFrame(
+        {
+            "node_id": np.arange(len(places)),
+            "label": np.asarray(features["compartment"], dtype=np.int32),
+            **dict(zip("xyz", places.T, strict=True)),
+            "radius": np.asarray(features["radius"], dtype=np.float64),
+            "parent_id": parents.astype(np.int64),
+        }
+    )
+    unit = {"nm": "1 nm", "um": "1 um"}[cell.meta["units"]]
+    return navis.TreeNeuron(nodes, units=unit, id=cell.meta["root_id"], name=str(cell.meta["root_id"]))

@@ -1,0 +1,288 @@
+"""One exported table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from warnings import warn
+
+import pyarrow as pa
+
+from crant_core.errors import ExportBroken, ExportPending, InvalidParameters, UnknownUnitWarning
+from crant_core.exports import rows
+from crant_core.exports.filtering import Filter, check_columns, columns_of, condition
+from crant_core.exports.header import schema_of
+from crant_core.exports.points import UNITS, axis_of, scale, scaled_schema, source_of, split, with_axes
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from crant_core.exports.folder import Folder
+
+Unit = Sequence[float] | None
+_NM = (1.0, 1.0, 1.0)
+BATCH_ROWS = 65_536
+
+
+class CloudFileViewExport:
+    """An exported table of one version: a file of rows, and one that says what its columns are.
+
+    Parameters
+    ----------
+    name : str
+    size : int or None
+        Of the file of rows, bytes; None: not known.
+    version : int
+        Of the materialization.
+    filepath_base : str
+        Where both files are, without their endings.
+    _cf : Folder
+    voxels : (3,) sequence of float, optional
+        What positions in the file count, nm; None: not known.
+    cache_folder : Path, optional
+        Where `to_cache` keeps it.
+    ending : str
+        Of the file of rows.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        size: int | None,
+        version: int,
+        filepath_base: str,
+        _cf: Folder,
+        *,
+        voxels: Unit = None,
+        cache_folder: Path | None = None,
+        ending: str = ".csv.gz",
+    ) -> None:
+        self.name, self.size, self.version, self.filepath_base = name, size, version, filepath_base
+        self._folder, self._voxels, self._cache_folder, self._ending = _cf, voxels, cache_folder, ending
+
+    def __repr__(self) -> str:
+        return f"CloudFileViewExport(name={self.name!r}, version={self.version}, size={self.size})"
+
+    @property
+    def datapath(self) -> str:
+        """Where the rows are, below the folder."""
+        return f"{self.filepath_base}{self._ending}"
+
+    @property
+    def headerpath(self) -> str:
+        """Where the columns are described, below the folder."""
+        return f"{self.filepath_base}_header.csv"
+
+    @cached_property
+    def schema(self) -> pa.Schema:
+        """What the columns are, typed; geometries are three columns, and positions are as in the file.
+
+        Raises
+        ------
+        ExportBroken
+        SourceError
+        """
+        return with_axes(self._stored)
+
+    def iter_batches(
+        self,
+        columns: Sequence[str] | None = None,
+        filter: Filter = None,  # noqa: A002 - the name that such arguments have
+        batch_rows: int = BATCH_ROWS,
+        *,
+        resolution: Unit = _NM,
+    ) -> Iterator[pa.RecordBatch]:
+        """Read the rows in parts, in bounded memory whatever the size of the table.
+
+        Parameters
+        ----------
+        columns : sequence of str, optional
+            Only these, in this order.
+        filter : mapping or pyarrow.compute.Expression, optional
+            Only these rows: a mapping says by column the value, or the values, that a row may have. Positions are
+            compared in the unit that is asked for.
+        batch_rows : int
+            Rows of a part, at most.
+        resolution : (3,) sequence of float, optional
+            Unit of positions, nm; None: voxels, as in the file.
+
+        Yields
+        ------
+        pyarrow.RecordBatch
+            Integers are int64, null where the file has nothing. Positions are float64 and their field's metadata has
+            `units`.
+
+        Raises
+        ------
+        ExportPending
+            There is a header file, but no data yet.
+        ExportBroken
+            The files do not belong together, or the data is cut short.
+        InvalidParameters
+            There is no such column, or a value is of another type.
+        SourceError
+
+        Warns
+        -----
+        UnknownUnitWarning
+            Nobody said what positions count; they are as in the file.
+        """
+        if batch_rows < 1:
+            raise InvalidParameters("a part needs a row at least", value=batch_rows)
+        wanted = list(self.schema.names if columns is None else columns)
+        check_columns(wanted, self.schema)
+        where = condition(filter, self._in_unit(self.schema, resolution)[0])
+        needed = list(dict.fromkeys([*wanted, *columns_of(filter, self.schema)]))
+        return self._parts(wanted, needed or self.schema.names[:1], where, batch_rows, resolution)
+
+    def read(
+        self,
+        columns: Sequence[str] | None = None,
+        filter: Filter = None,  # noqa: A002
+        *,
+        resolution: Unit = _NM,
+    ) -> pa.Table:
+        """Read the rows that are asked for, as one Arrow table; see `iter_batches`."""
+        wanted = list(self.schema.names if columns is None else columns)
+        found = list(self.iter_batches(wanted, filter, resolution=resolution))
+        schema = self._in_unit(self.schema, resolution)[0]
+        return pa.Table.from_batches(found, pa.schema([schema.field(name) for name in wanted], schema.metadata))
+
+    def get_dataframe(
+        self,
+        version: int | None = None,
+        verbose: bool = True,
+        *,
+        columns: Sequence[str] | None = None,
+        filter: Filter = None,  # noqa: A002
+        resolution: Unit = _NM,
+    ) -> pd.DataFrame:
+        """Read the rows that are asked for; see `iter_batches`.
+
+        Parameters
+        ----------
+        version : int, optional
+            Must be that of this export, if it is given.
+        verbose : bool
+            Without effect: nothing is printed.
+        columns, filter, resolution
+            See `iter_batches`.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Integers are Int64, truth values boolean, times datetime64 in UTC. `attrs` has `table`,
+            `materialization`, `cloudpath` and `units`.
+
+        Raises
+        ------
+        InvalidParameters
+            The version is another one.
+        ExportPending, ExportBroken, SourceError
+        """
+        if version is not None and version != self.version:
+            hint = "get_table(name, version) of the client finds others"
+            raise InvalidParameters(f"this is version {self.version}", value=version, hint=hint)
+        import pandas as pd
+
+        kinds = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype(), pa.string(): pd.StringDtype()}
+        table = self.read(columns, filter, resolution=resolution)
+        attributes = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
+        frame: pd.DataFrame = table.to_pandas(types_mapper=kinds.get, split_blocks=True, self_destruct=True)
+        frame.attrs = attributes | {"materialization": self.version}
+        return frame
+
+    def count_rows(self) -> int:
+        """Count the rows, in bounded memory."""
+        return sum(batch.num_rows for batch in self.iter_batches(self.schema.names[:1], resolution=None))
+
+    def to_parquet(self, path: str | Path, **options: Any) -> int:
+        """Write the rows that are asked for to a Parquet file, in bounded memory; return how many.
+
+        The file is there whole, or not at all. Options are those of `iter_batches`.
+        """
+        from crant_core.exports.parquet import write
+
+        unit, wanted = options.get("resolution", _NM), options.get("columns") or self.schema.names
+        schema = self._in_unit(self.schema, unit)[0]
+        kept = pa.schema([schema.field(name) for name in wanted], schema.metadata)
+        return write(Path(path), kept, self.iter_batches(**options))
+
+    def to_cache(self) -> Path:
+        """Keep the table as a Parquet file on this machine; from now on, it is read from there.
+
+        A table that was exported anew has another tag and is read anew.
+
+        Raises
+        ------
+        InvalidParameters
+            There is no folder for it.
+        ExportPending, ExportBroken, SourceError
+        """
+        path = self._cache_path()
+        if path is None:
+            raise InvalidParameters("there is no folder to cache in", hint="TableExportClient(…, cache_folder=…)")
+        if not path.is_file():
+            self.to_parquet(path, resolution=None)
+        return path
+
+    @cached_property
+    def _stored(self) -> pa.Schema:
+        if self._folder.size(self.headerpath) is None:
+            raise ExportBroken(f"{self.headerpath} is not there", value=self.headerpath, hint="ask who exports tables")
+        text = rows.plain(self._folder.open(self.headerpath)).decode()
+        return schema_of(text, self.headerpath)
+
+    def _parts(
+        self, wanted: list[str], needed: list[str], where: Any, batch_rows: int, resolution: Unit
+    ) -> Iterator[pa.RecordBatch]:
+        for batch in self._read(needed):
+            schema, factor = self._in_unit(batch.schema, resolution)
+            found = scale(batch, factor, schema) if factor is not None else batch.replace_schema_metadata(None)
+            found = pa.RecordBatch.from_arrays(found.columns, schema=schema)
+            found = (found if where is None else found.filter(where)).select(wanted)
+            for start in range(0, found.num_rows, batch_rows):
+                yield found.slice(start, batch_rows)
+
+    def _read(self, columns: list[str]) -> Iterator[pa.RecordBatch]:
+        cached = self._cache_path()
+        if cached is not None and cached.is_file():
+            from crant_core.exports.parquet import read
+
+            yield from read(cached, columns)
+            return
+        if not self._folder.size(self.datapath):
+            hint = "the export was asked for; its data comes later, so try again"
+            raise ExportPending(f"{self.datapath} is not there yet", value=self.datapath, hint=hint)
+        names = list(dict.fromkeys(source_of(name, self._stored) for name in columns))
+        for batch in rows.batches(self._folder.open(self.datapath), self._stored, names, self.datapath):
+            yield split(batch).select(columns)
+
+    def _in_unit(self, schema: pa.Schema, resolution: Unit) -> tuple[pa.Schema, list[float] | None]:
+        """Return the schema in a unit, and what positions are multiplied with."""
+        about = {b"table": self.name, b"materialization": str(self.version), b"cloudpath": self._folder.address}
+        metadata = {key: value.encode() for key, value in about.items()}
+        if not any(axis_of(name) is not None for name in schema.names):
+            return schema.with_metadata(metadata), None
+        units, factor = self._unit(resolution)
+        return scaled_schema(schema, units).with_metadata(metadata | {UNITS: units.encode()}), factor
+
+    def _unit(self, resolution: Unit) -> tuple[str, list[float]]:
+        if resolution is not None and self._voxels is None:
+            message = f"positions of {self.name} are in voxels: give voxel_resolution to the client to have nm"
+            warn(message, UnknownUnitWarning, stacklevel=5)
+        if resolution is None or self._voxels is None:
+            return "voxel", [1.0, 1.0, 1.0]
+        unit = [float(step) for step in resolution]
+        name = "nm" if unit == list(_NM) else f"{' × '.join(f'{step:g}' for step in unit)} nm"
+        return name, [voxel / step for voxel, step in zip(self._voxels, unit, strict=True)]
+
+    def _cache_path(self) -> Path | None:
+        if self._cache_folder is None:
+            return None
+        stamp = f"{self._folder.address} {self.datapath} {self._folder.stamp(self.datapath)}"
+        key = sha256(stamp.encode()).hexdigest()[:16]
+        return Path(self._cache_folder).expanduser() / "exports" / f"{self.name}-v{self.version}-{key}.parquet"
