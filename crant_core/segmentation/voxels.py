@@ -120,7 +120,7 @@ def members_of(source: CaveSource, x: Any) -> tuple[int, NDArray[np.uint64]]:
     if layer_of(root) != source.graph.root_layer():
         hint = "root ids are those of whole neurons, not of L2 chunks or supervoxels"
         raise InvalidId(f"{root} is no root id", value=root, hint=hint)
-    found = np.sort(roots_to_supervoxels(root, progress=False, dataset=source.dataset)[root])
+    found = np.sort(roots_to_supervoxels(root, progress=False, dataset=source)[root])
     if not len(found):
         raise InvalidId(f"{source.dataset.name} has no root {root}", value=root, hint="is it of another dataset?")
     return root, found

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from crant_core.sources.chunkedgraph_requests import asking
-from crant_core.sources.table_parts import Box, Part
+from crant_core.sources.table_parts import Box
 from crant_core.sources.table_requests import check_columns
 from crant_core.sources.tables import Tables
 from crant_core.synapses import rows as table
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from crant_core.sources.cave import CaveSource
-    from crant_core.sources.table_requests import Wanted
     from crant_core.synapses.question import Question
 
 
@@ -51,8 +49,8 @@ def rows_in_box(question: Question, box: NDArray[np.float64], columns: Sequence[
     name = table.synapse_table(question.source)
     unit = _voxel(question, name)
     low, high = np.floor(box[0] / unit), np.floor(box[1] / unit) + 1
-    tables = _TablesInBox(question.source, Box(_corner(low), _corner(high)))
-    found = tables.select(name, {}, question.base, resolution=NM, place=CENTRE)
+    space = Box(_corner(low), _corner(high))
+    found = Tables(question.source).select(name, {}, question.base, resolution=NM, place=CENTRE, box=space)
     check_columns(name, columns, found)
     rows: pd.DataFrame = table.joined([found], columns)
     return rows
@@ -69,24 +67,3 @@ def _voxel(question: Question, name: str) -> NDArray[np.float64]:
 def _corner(place: NDArray[np.float64]) -> tuple[int, int, int]:
     x, y, z = place.tolist()
     return int(x), int(y), int(z)
-
-
-class _TablesInBox(Tables):
-    """Tables of which only what is in a box is asked, whatever the ids."""
-
-    def __init__(self, source: CaveSource, box: Box) -> None:
-        super().__init__(source)
-        self._box = box
-
-    def _frames(self, wanted: Wanted, parts: Iterable[Part]) -> Iterator[pd.DataFrame]:
-        return super()._frames(wanted, [_PartOfSpace(part.where, part.place, self._box) for part in parts])
-
-
-class _PartOfSpace(Part):
-    """A question about space alone."""
-
-    __slots__ = ()
-
-    def fewer_ids(self) -> tuple[Part, ...]:
-        """Return nothing: there are no ids to halve."""
-        return ()

@@ -104,7 +104,7 @@ class Question:
         from crant_core.identity.updates import update_ids
 
         unique, place = np.unique(ids, return_inverse=True)
-        found = update_ids(unique, timestamp=self.base, dataset=self.source.dataset)
+        found = update_ids(unique, timestamp=self.base, dataset=self.source)
         share = found["confidence"].to_numpy()
         self._report(unique[share == 0], "are unknown: they are no roots at %s and nothing became of them")
         self._report(unique[(share > 0) & (share < 1)], "were several roots at %s: the largest stands for them")
