@@ -34,7 +34,7 @@ def to_networkx(matrix: Blocks) -> Any:
 def to_anndata(matrix: Blocks) -> Any:
     """Return an `anndata.AnnData`; see `Blocks.to_anndata`."""
     try:
-        import anndata  # type: ignore[import-not-found]
+        import anndata
     except ImportError as error:
         raise NotInstalled("anndata is not installed", value="anndata", hint="pip install anndata") from error
     weights = matrix.sparse.copy()

@@ -87,7 +87,7 @@ def chosen(membership: Membership | None, names: Sequence[str] | None, dataset: 
     membership : Membership or None
         None: meshes of the dataset are loaded and prepared; what is prepared is kept in the cache folder.
     names : sequence of str or None
-        None: all that there are.
+        None: all that there are; which of CRANT's the dataset lacks is logged.
     dataset : str, Dataset or None
 
     Raises
@@ -113,9 +113,9 @@ def _check(asked: Sequence[str], known: Sequence[str]) -> None:
 
 
 def _loaded(names: Sequence[str] | None, dataset: str | Dataset | None) -> Membership:
-    from crant_core.neuropils import NEUROPIL_MESH_DICT, prepare
-    from crant_core.neuropils.meshes import load_neuropil_meshes
+    from crant_core.neuropils import prepare
+    from crant_core.neuropils.meshes import load_all_neuropil_meshes, load_neuropil_meshes
     from crant_core.settings import LibrarySettings
 
-    asked = list(NEUROPIL_MESH_DICT.values()) if names is None else list(names)
-    return prepare(load_neuropil_meshes(asked, dataset), LibrarySettings().cache_folder)
+    meshes = load_all_neuropil_meshes(dataset)[0] if names is None else load_neuropil_meshes(names, dataset)
+    return prepare(meshes, LibrarySettings().cache_folder)

@@ -128,7 +128,7 @@ def _heat_map(cells: Matrix, style: Style, caption: str) -> tuple[Figure, Axes]:
     image = axes.imshow(
         seen, cmap=_colours(), vmin=low, vmax=high, origin="lower", aspect="auto", interpolation="nearest"
     )
-    bar = figure.colorbar(image, ax=axes, fraction=0.04, pad=0.02)
+    bar = figure.colorbar(image, ax=axes, fraction=0.04, pad=0.02, extend=_beyond(seen, low, high))
     bar.set_label(caption)
     axes.set_xlabel("postsynaptic")
     axes.set_ylabel("presynaptic")
@@ -142,6 +142,12 @@ def limits(cells: Matrix, percentiles: tuple[float, float]) -> tuple[float, floa
         return 0.0, 1.0
     low, high = (float(limit) for limit in np.percentile(values, percentiles))
     return (low, high) if low < high else (low - abs(low) / 2, high)
+
+
+def _beyond(seen: Any, low: float, high: float) -> str:
+    """Return at which ends of the colour bar a tip says that there are values beyond it."""
+    below, above = bool((seen < low).any()), bool((seen > high).any())
+    return {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}[below, above]
 
 
 def _colours() -> Colormap:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,14 +10,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from crant_core.datasets import Dataset
-from crant_core.errors import InvalidInput, MeshNotFound
+from crant_core.errors import InvalidInput, MeshNotFound, NoMatchesError
 from crant_core.mesh import Mesh
-from crant_core.neuropils.names import NEUROPIL_UNIONS, number_of, parts_of, unknown
+from crant_core.neuropils.names import NEUROPIL_MESH_DICT, NEUROPIL_UNIONS, number_of, parts_of, unknown
 from crant_core.neuropils.repair import repair_mesh
 from crant_core.registry import dataset_of
 
 if TYPE_CHECKING:
     from trimesh import Trimesh
+
+_log = logging.getLogger(__name__)
 
 SUFFIXES = (".ply", ".obj", ".stl")  #: of files that are read, in this order if there are several of one name
 _PRECOMPUTED = "precomputed://"
@@ -81,9 +84,51 @@ def load_neuropil_meshes(
     if place.startswith(_PRECOMPUTED):
         parts = {name: parts_of(name) for name in names}
         return _united(parts, _download(place, sorted({part for some in parts.values() for part in some})))
-    files = _files(Path(place.removeprefix("file://")).expanduser())
+    files = _files(_folder(place))
     parts = {name: _parts_in(files, name) for name in names}
     return _united(parts, {part: _from_file(files[part]) for some in parts.values() for part in some})
+
+
+def load_all_neuropil_meshes(
+    dataset: str | Dataset | None = None, *, source: str | Path | None = None
+) -> tuple[dict[str, Mesh], tuple[str, ...]]:
+    """Load all neuropils that a source has.
+
+    Parameters
+    ----------
+    dataset, source
+        As in `load_neuropil_mesh`.
+
+    Returns
+    -------
+    meshes : dict of str to Mesh
+        CRANT's by number, then, from a folder, the other files. Unions are not made, unless they are files.
+    absent : tuple of str
+        CRANT's neuropils that the source lacks, which is logged as a warning, too.
+
+    Raises
+    ------
+    NoMatchesError
+        It has none at all.
+    InvalidInput
+        The dataset has no source of neuropils, or there is no such folder.
+    SourceError
+
+    Notes
+    -----
+    A precomputed source does not list its meshes: one request for each of CRANT's numbers, and those for the meshes.
+    """
+    place = str(source) if source is not None else _source_of(dataset_of(dataset))
+    names = _numbered_at(place) if place.startswith(_PRECOMPUTED) else list(_files(_folder(place)))
+    known = list(NEUROPIL_MESH_DICT.values())
+    if not names:
+        hint = "a folder has them as PLY, OBJ or STL files, a precomputed source under CRANT's numbers"
+        raise NoMatchesError(f"{place} has no neuropil", value=place, hint=hint)
+    absent = tuple(name for name in known if name not in names)
+    if absent:
+        _log.warning("%s lacks %d neuropils, which are left out: %s", place, len(absent), ", ".join(absent))
+    ordered = [*(name for name in known if name in names), *(name for name in names if name not in known)]
+    return load_neuropil_meshes(ordered, source=place), absent
 
 
 def _source_of(dataset: Dataset) -> str:
@@ -102,6 +147,10 @@ def concatenated(meshes: list[Mesh]) -> Mesh:
     offsets = np.cumsum([0, *(len(mesh.vertices) for mesh in meshes)])
     faces = [mesh.faces + at for mesh, at in zip(meshes, offsets[:-1], strict=True)]
     return Mesh(np.concatenate([mesh.vertices for mesh in meshes]), np.concatenate(faces))
+
+
+def _folder(place: str) -> Path:
+    return Path(place.removeprefix("file://")).expanduser()
 
 
 def _files(folder: Path) -> dict[str, Path]:
@@ -138,11 +187,24 @@ def _download(place: str, names: list[str]) -> dict[str, Mesh]:
     with translated(place):
         meshes = _mesh_source(place)
         # asked first, because cloud-volume stumbles over a mesh that is not there
-        lacking = [name for number, name in numbers.items() if meshes.get_manifest(number) is None]
+        lacking = [name for number, name in numbers.items() if not _is_there(meshes, number)]
         if lacking:
             raise MeshNotFound(f"{place} has no mesh of {', '.join(lacking)}", value=lacking[0])
         found = meshes.get(list(numbers), lod=0) if numbers else {}
     return {name: _plain(found[number]) for number, name in numbers.items()}
+
+
+def _numbered_at(place: str) -> list[str]:
+    """Return which of CRANT's neuropils a precomputed source has."""
+    from crant_core.sources.failures import translated
+
+    with translated(place):
+        meshes = _mesh_source(place)
+        return [name for number, name in NEUROPIL_MESH_DICT.items() if _is_there(meshes, number)]
+
+
+def _is_there(meshes: Any, number: int) -> bool:
+    return meshes.get_manifest(number) is not None
 
 
 def _plain(mesh: Any) -> Mesh:

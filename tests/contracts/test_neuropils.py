@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from trimesh import Trimesh
+from trimesh.creation import box
 from trimesh.proximity import closest_point_naive
 
 from crant_core.errors import InvalidInput, MeshNotFound, NoMatchesError
 from crant_core.mesh import Mesh
-from crant_core.neuropils import load_neuropil_mesh, prepare
-from crant_core.neuropils.meshes import load_neuropil_meshes
+from crant_core.neuropils import NEUROPIL_MESH_DICT, load_neuropil_mesh, prepare
+from crant_core.neuropils.meshes import load_all_neuropil_meshes, load_neuropil_meshes
 from crant_core.sandbox import names
 from tests.fixtures import neurons
 from tests.fixtures.sandbox import Sandbox
@@ -93,6 +94,30 @@ def test_a_name_that_does_not_exist_is_refused_with_near_ones(sandbox):
 def test_a_mesh_that_the_source_lacks_is_named(sandbox):
     with pytest.raises(MeshNotFound, match="no mesh of gall_left"):
         load_neuropil_mesh("gall_left", sandbox.dataset)
+
+
+def test_all_neuropils_are_those_that_the_source_has_and_the_others_are_named(sandbox, served, caplog):
+    meshes, absent = load_all_neuropil_meshes(sandbox.dataset)
+    assert list(meshes) == [name for name in NEUROPIL_MESH_DICT.values() if name in served]
+    assert absent == tuple(name for name in NEUROPIL_MESH_DICT.values() if name not in served)
+    assert all((meshes[name].vertices == served[name].vertices).all() for name in served)
+    assert f"lacks {len(absent)} neuropils" in caplog.text
+
+
+def test_all_neuropils_of_a_folder_are_all_of_its_meshes(tmp_path):
+    for name in ("my_own", "gall_left", "notes"):
+        box().export(tmp_path / f"{name}.{'txt' if name == 'notes' else 'ply'}", file_type="ply")
+    meshes, absent = load_all_neuropil_meshes(source=tmp_path)
+    assert list(meshes) == ["gall_left", "my_own"]
+    assert len(absent) == len(NEUROPIL_MESH_DICT) - 1
+    assert "gall_left" not in absent
+
+
+def test_a_source_without_any_neuropil_is_refused(tmp_path):
+    with pytest.raises(NoMatchesError, match="has no neuropil"):
+        load_all_neuropil_meshes(source=tmp_path)
+    with pytest.raises(InvalidInput, match="there is no folder"):
+        load_all_neuropil_meshes(source=tmp_path / "nowhere")
 
 
 def test_a_dataset_without_neuropils_says_so():

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from io import BytesIO
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from crant_core.jobs.artifacts import CloudStore
@@ -38,8 +41,14 @@ def test_a_job_counts_all_outputs_of_its_neurons(service: Service, tmp_path: Pat
         assert items[str(root)].metrics["n_synapses"] == (table.pre == root).sum()
     store = CloudStore(service.environment["CRANT_ARTIFACTS_URL"])
     files = {artifact.name: store.get(artifact.sha256) for artifact in service.engine.jobs.artifacts(job.id)}
-    made = {"counts.parquet", "matrices.parquet", "type_sums.parquet", "heatmaps.png", "manifest.json"}
-    assert set(files) == made | {f"{root}.parquet" for root in roots}
+    tables = ("neurons", "cell_types", "counts", "matrices", "type_sums", *roots)
+    assert set(files) == {f"{name}.parquet" for name in tables} | {"heatmaps.png", "manifest.json"}
+    described = {file["name"]: file["meta"] for file in json.loads(files["manifest.json"])["files"]}
+    assert {described[f"{name}.parquet"]["neuropils_absent"] for name in tables} == {""}
+    shares = pd.read_parquet(BytesIO(files["neurons.parquet"]))
+    assert sorted(shares["asked_id"]) == sorted({*roots_at(2), *roots})
+    assert set(shares["root_id"]) == set(roots)
+    assert described["neurons.parquet"]["n_partial"] == (shares["share"] < 1).sum()
     counts = counts_in(files["counts.parquet"])
     assert {int(one) for one in counts.ids} >= set(roots)
     assert [attempt.outcome for attempt in service.engine.jobs.attempts(job.id)] == ["done"] * 3

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import inspect
 import pickle
-import sys
-import types
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.sparse import csr_array
 
-from crant_core.errors import InvalidInput, NoMatchesError, NotInstalled, TooDense
+from crant_core.errors import InvalidInput, NoMatchesError, TooDense
 from crant_core.matrices import All, DirectedNestedMatrix, NestedMatrix, NeuropilCollection
 from crant_core.matrices.blocks import DENSE_CELLS
 from tests.fixtures.matrices import BASE
@@ -266,31 +264,6 @@ def test_files_of_a_later_version_are_refused(tmp_path, monkeypatch):
     monkeypatch.undo()
     with pytest.raises(InvalidInput, match="of version 2"):
         NestedMatrix.from_parquet(path)
-
-
-def test_a_graph_has_neurons_with_types_and_weighted_edges():
-    graph = nested().to_networkx()
-    assert dict(graph.nodes(data="type")) == {**TYPES, IDS[3]: None}
-    assert graph.number_of_edges() == 7
-    assert graph[IDS[3]][IDS[2]] == {"weight": 7.0}
-    assert set(directed().to_networkx()) == {"1", "2", "3", "x", "y", "z"}
-
-
-def test_anndata_gets_sparse_weights_and_types(monkeypatch):
-    module = types.ModuleType("anndata")
-    module.AnnData = lambda **parts: parts
-    monkeypatch.setitem(sys.modules, "anndata", module)
-    parts = directed().to_anndata()
-    assert np.array_equal(parts["X"].toarray(), CELLS[:3, 1:])
-    assert parts["obs"]["type"].tolist() == ["A", "A", "B"]
-    assert parts["var"].index.tolist() == ["x", "y", "z"]
-    assert parts["var"]["type"].isna().tolist() == [False, False, True]
-
-
-def test_without_anndata_the_error_says_what_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "anndata", None)
-    with pytest.raises(NotInstalled, match="pip install anndata"):
-        nested().to_anndata()
 
 
 def test_a_collection_is_a_mapping_with_attributes(tmp_path):

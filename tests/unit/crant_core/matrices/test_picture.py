@@ -19,6 +19,7 @@ from crant_core.matrices.picture import fitting, limits
 
 PICTURES = Path(__file__).parent / "pictures"
 SIZE = (4, 3.5)
+LIKE = 4.0  # of 255: another version of FreeType moves letters by less, a few wrong cells change more
 
 
 def nested() -> NestedMatrix:
@@ -62,8 +63,23 @@ def small_picture(name: str, folder: Path) -> Image.Image:
 def test_a_picture_looks_like_the_one_that_was_looked_at(name, tmp_path):
     small = np.asarray(small_picture(name, tmp_path), dtype=float)
     expected = np.asarray(Image.open(PICTURES / f"{name}.png").convert("RGB"), dtype=float)
-    # of 255; another version of FreeType moves letters by less, a wrong row of cells changes more
-    assert np.sqrt(((small - expected) ** 2).mean()) < 6
+    assert difference(small, expected) < LIKE
+
+
+def test_two_swapped_rows_do_not_look_the_same(tmp_path):
+    right, cells = nested(), nested().matrix.to_numpy().copy()
+    cells[[2, 9]] = cells[[9, 2]]
+    frame = pd.DataFrame(cells, right.ordered_neurons, right.ordered_neurons)
+    NestedMatrix(frame, right.type_boundaries, right.ordered_neurons, right.neuron_to_type).plot(
+        tmp_path / "wrong.png", figsize=SIZE
+    )
+    small = Image.open(tmp_path / "wrong.png").convert("RGB").resize((400, 350), Image.Resampling.BOX)
+    expected = np.asarray(Image.open(PICTURES / "neuron.png").convert("RGB"), dtype=float)
+    assert difference(np.asarray(small, dtype=float), expected) > LIKE
+
+
+def difference(one: np.ndarray, other: np.ndarray) -> float:
+    return float(np.sqrt(((one - other) ** 2).mean()))
 
 
 def image_of(axes) -> np.ma.MaskedArray:
@@ -110,6 +126,15 @@ def test_limits_are_percentiles_of_what_is_not_zero():
     assert limits(cells * 0, (0, 100)) == (0, 1)
     assert limits(np.array([[4.0, 0]]), (0, 100)) == (2, 4)
     assert limits(np.array([[-4.0, 0]]), (0, 100)) == (-6, -4)
+
+
+@pytest.mark.parametrize(
+    ("percentiles", "tips"), [((0, 100), "neither"), ((20, 100), "min"), ((0, 80), "max"), ((20, 80), "both")]
+)
+def test_the_colour_bar_says_that_there_are_values_beyond_it(percentiles, tips):
+    low, high = percentiles
+    _, axes = nested().plot(vmin_percentile=low, vmax_percentile=high)
+    assert axes.images[0].colorbar.extend == tips
 
 
 def test_types_with_few_neurons_are_left_out():
@@ -185,6 +210,8 @@ def test_a_collection_draws_one_all_or_all_but_some(tmp_path):
     pictures = collection.plot(All.minus("a"), output_path=tmp_path / "cx.png", figsize=SIZE)
     assert list(pictures) == ["b", "c"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cx_b.png", "cx_c.png"]
+    directed().plot(tmp_path / "alone.png", figsize=SIZE)
+    assert (tmp_path / "cx_b.png").read_bytes() == (tmp_path / "alone.png").read_bytes()
     with pytest.raises(NoMatchesError, match="no neuropil 'd'"):
         collection.plot("d")
 
