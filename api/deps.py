@@ -59,6 +59,11 @@ def require(identity: Identity, scope: Scope) -> None:
 def get_viewer(identity: IdentityDep) -> Viewer:
     """Say what the caller may see."""
     require(identity, Scope.READ)
+    return viewer_of(identity)
+
+
+def viewer_of(identity: Identity) -> Viewer:
+    """Say what a caller may see or change."""
     return Viewer(owner=identity.owner, sees_all=Scope.ADMIN in identity.scopes)
 
 
@@ -70,4 +75,11 @@ def get_job(services: ServicesDep, viewer: ViewerDep, job_id: Annotated[str, Pat
     return services.jobs.get(job_id, viewer)
 
 
+def get_own_job(services: ServicesDep, identity: IdentityDep, job_id: Annotated[str, Path(max_length=32)]) -> JobRow:
+    """Return the job in the path, if the caller may change it."""
+    require(identity, Scope.SUBMIT)
+    return services.jobs.get(job_id, viewer_of(identity))
+
+
+OwnJobDep = Annotated[JobRow, Depends(get_own_job)]
 JobDep = Annotated[JobRow, Depends(get_job)]

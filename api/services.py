@@ -7,6 +7,8 @@ from importlib.metadata import version
 from crant_core.datasets import Dataset, by_name, get_dataset
 from crant_core.jobs.artifacts import CloudStore
 from crant_core.jobs.database import Database
+from crant_core.jobs.repository.control import ControlRepository
+from crant_core.jobs.repository.estimates import EstimateRepository
 from crant_core.jobs.repository.jobs import JobRepository
 from crant_core.jobs.repository.tokens import TokenRepository
 from crant_core.jobs.settings import Settings
@@ -20,6 +22,8 @@ class Services:
         self.version = version("crant-batch")
         self.database = Database(settings.database_url)
         self.jobs = JobRepository(self.database)
+        self.control = ControlRepository(self.database)
+        self.estimates = EstimateRepository(self.database)
         self.tokens = TokenRepository(self.database)
         self.store = CloudStore(settings.artifacts_url)
 

@@ -17,6 +17,7 @@ import os
 import secrets
 import time
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -30,6 +31,7 @@ from crant_core.jobs.wire import (
     ArtifactPage,
     ArtifactView,
     DatasetView,
+    EstimateView,
     EventView,
     Identity,
     ItemPage,
@@ -107,6 +109,9 @@ class Crant:
         at: str | int = "live",
         label: str = "",
         priority: int = 0,
+        reuse: bool = True,
+        deadline: datetime | None = None,
+        after: Iterable[str] = (),
         **params: Any,
     ) -> Job:
         """Submit a job.
@@ -123,6 +128,12 @@ class Crant:
             A name for people.
         priority : int
             Higher goes first among one's own jobs, -10 to 10.
+        reuse : bool
+            Take results that exist; False computes everything again.
+        deadline : datetime, optional
+            When the job is stopped, and fails, if it has not ended; with a time zone.
+        after : iterable of str
+            Ids of jobs that must be done first; if one of them fails, so does this one.
         **params
             The kind's own parameters.
 
@@ -131,10 +142,36 @@ class Crant:
         ServiceProblem
             The service did not accept it; nothing was stored.
         """
-        params["ids"] = [str(value) if not isinstance(value, (float, bool)) else value for value in ids]
-        request = JobRequest(kind=kind, dataset=dataset, params=params, at=at, label=label, priority=priority)
+        chosen = {"label": label, "priority": priority, "reuse": reuse, "deadline": deadline, "after": [*after]}
+        request = _request(kind, dataset, ids, params, at=at, **chosen)
         key = {"Idempotency-Key": secrets.token_hex(16)}  # a request sent again after a lost answer is the same job
-        return Job(self, JobView.model_validate(self._send("POST", "/v1/jobs", json=request.model_dump(), headers=key)))
+        return Job(self, JobView.model_validate(self._send("POST", "/v1/jobs", json=request, headers=key)))
+
+    def estimate(
+        self,
+        kind: str,
+        *,
+        dataset: str,
+        ids: Iterable[int | str],
+        at: str | int = "live",
+        reuse: bool = True,
+        **params: Any,
+    ) -> EstimateView:
+        """Say what a job would be, without submitting it.
+
+        Parameters
+        ----------
+        kind, dataset, ids, at, reuse, **params
+            As in `submit`.
+
+        Raises
+        ------
+        ServiceProblem
+            The service would not accept it.
+        """
+        request = _request(kind, dataset, ids, params, at=at, reuse=reuse)
+        answer = self._send("POST", "/v1/jobs", params={"dry_run": True}, json=request)
+        return EstimateView.model_validate(answer)
 
     def job(self, job_id: str) -> Job:
         """Return a job by its id."""
@@ -214,6 +251,26 @@ class Job:
             yield from events
             after = events[-1].id
 
+    def cancel(self) -> JobView:
+        """End the job; what is done stays. Raises `ServiceProblem` where this makes no sense, as the next three do."""
+        return self._change("cancel")
+
+    def pause(self) -> JobView:
+        """Start nothing new of the job."""
+        return self._change("pause")
+
+    def resume(self) -> JobView:
+        """Let the paused job go on."""
+        return self._change("resume")
+
+    def retry(self) -> JobView:
+        """Do again what failed or was cancelled; what succeeded is kept."""
+        return self._change("retry")
+
+    def _change(self, action: str) -> JobView:
+        self.view = JobView.model_validate(self.service._send("POST", f"{self._path}/{action}"))
+        return self.view
+
     def wait(self) -> JobView:
         """Return when the job has ended, well or not."""
         for _ in self.events():
@@ -269,6 +326,14 @@ class Job:
             draft.unlink()
             raise CrantError(f"{artifact.name} arrived damaged", value=artifact.name, hint="fetch again")
         draft.replace(path)
+
+
+def _request(
+    kind: str, dataset: str, ids: Iterable[int | str], params: dict[str, Any], **chosen: Any
+) -> dict[str, Any]:
+    params["ids"] = [str(value) if not isinstance(value, (float, bool)) else value for value in ids]
+    request = JobRequest(kind=kind, dataset=dataset, params=params, **chosen)
+    return request.model_dump(mode="json")
 
 
 def _running_stack() -> dict[str, str]:

@@ -54,6 +54,7 @@ def _configuration() -> dict[str, Any]:
         "broker_transport_options": {"visibility_timeout": 43200, "socket_timeout": 30, "socket_connect_timeout": 5},
         "worker_max_tasks_per_child": 50,  # scientific libraries leak
         "worker_proc_alive_timeout": 30,
+        "worker_lost_wait": 1.0,  # a killed process's unit is given back soon: there is no result to wait for
         "worker_hijack_root_logger": False,
         "beat_schedule": {
             "sweep": {"task": "service.sweep", "schedule": SWEEP_SECONDS, "options": {"expires": SWEEP_SECONDS}}

@@ -54,6 +54,7 @@ class Dispatcher:
             return []
         if expired := self.repository.expire():
             log.warning("leases ran out", action="leases_expired", units=expired)
+        self.repository.look_after()
         return self.repository.due()
 
     def _offer(self, due: list[DueUnit]) -> int:

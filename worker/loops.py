@@ -20,16 +20,17 @@ from kombu.exceptions import OperationalError as BrokerError
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from crant_core.jobs.settings import Settings
 from worker.dispatcher import Dispatcher
 from worker.queue import CeleryQueue
 from worker.runtime import current_runtime
+from worker.watch import Watch
 
 log = structlog.get_logger()
 
 #: held while a loop talks to the database: the pool must not fork in the middle of that, or the child would
 #: inherit a locked lock that nobody can ever open
 _no_fork = threading.Lock()
+_LOOK_SECONDS = 1.0  #: between two looks at what has been cancelled
 os.register_at_fork(before=_no_fork.acquire, after_in_parent=_no_fork.release, after_in_child=_no_fork.release)
 
 
@@ -73,14 +74,15 @@ class Loop(threading.Thread):
 
 
 class LeaseStep(bootsteps.StartStopStep):
-    """Prolongs the leases of the units this worker's children are doing."""
+    """Watches over the units this worker's children are doing."""
 
     requires = ("celery.worker.components:Pool",)
 
     def start(self, parent: Any) -> None:
         """Begin with the worker."""
         settings = parent.app.settings
-        self.loop = Loop("leases", settings.lease_seconds / 3, lambda: _renew_leases(settings))
+        watch = Watch(current_runtime(settings).units, settings.lease_seconds / 3, settings.grace_seconds, _no_fork)
+        self.loop = Loop("leases", min(_LOOK_SECONDS, settings.lease_seconds / 3), lambda: watch.turn(_requests()))
         self.loop.start()
 
     def stop(self, parent: Any) -> None:
@@ -88,11 +90,9 @@ class LeaseStep(bootsteps.StartStopStep):
         self.loop.stop()
 
 
-def _renew_leases(settings: Settings) -> None:
-    tokens = {request.id for request in (*state.active_requests, *state.reserved_requests)}
-    if tokens:
-        with _no_fork:
-            current_runtime(settings).units.renew(tokens)
+def _requests() -> dict[str, int | None]:
+    """Return what this worker's children are doing: tokens, and the process at each, once it has begun."""
+    return {request.id: request.worker_pid for request in (*state.active_requests, *state.reserved_requests)}
 
 
 class DispatchStep(bootsteps.StartStopStep):

@@ -11,7 +11,7 @@ from typing import Any
 from crant_core.datasets import Dataset
 from crant_core.jobs.model import ItemState
 from crant_core.jobs.repository.jobs import JobRepository
-from crant_core.jobs.repository.units import StoredFile
+from crant_core.jobs.repository.recording import StoredFile
 from crant_core.jobs.tables import ArtifactRow, ItemRow, JobRow
 from crant_core.kinds.base import File
 
@@ -21,7 +21,9 @@ _PAGE = 1000
 
 def manifest(jobs: JobRepository, job: JobRow, dataset: Dataset, job_files: Sequence[StoredFile]) -> File:
     """Describe a job, every file it made with its checksum, and every item that failed with its reason."""
-    failed = [_failure(item) for item in _all_items(jobs, job) if item.state == ItemState.FAILED]
+    failed = [
+        _failure(item) for item in _all_items(jobs, job) if item.state in (ItemState.FAILED, ItemState.QUARANTINED)
+    ]
     content = {
         "format": {"name": "crant-manifest", "version": 1},
         "job": {name: getattr(job, name) for name in ("id", "kind", "code_version", "label", "owner")},

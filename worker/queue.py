@@ -10,6 +10,7 @@ from crant_core.jobs.repository.dispatch import DueUnit
 from crant_core.kinds.registry import get_kind
 
 _GRACE_SECONDS = 60
+_FIRST, _LATER = 0, 6  #: Redis keeps a list for each priority, and reads that of 0 first
 
 
 class CeleryQueue:
@@ -31,5 +32,6 @@ class CeleryQueue:
             argsrepr=f"job {unit.job_id}, unit {unit.position}",
             soft_time_limit=limit,
             time_limit=limit + _GRACE_SECONDS,
+            priority=_FIRST if unit.urgent else _LATER,
             retry=False,  # the offer is made again anyhow
         )

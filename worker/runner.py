@@ -23,15 +23,22 @@ from crant_core.errors import CrantError, Internal, LeaseLost, TimeLimit
 from crant_core.jobs.artifacts import ArtifactStore
 from crant_core.jobs.model import Role
 from crant_core.jobs.repository.jobs import JobRepository
-from crant_core.jobs.repository.units import ClaimedUnit, NewItem, StoredFile, UnitRepository
+from crant_core.jobs.repository.planning import CHUNK, NewItem, PlanRepository
+from crant_core.jobs.repository.recording import Outcome, StoredFile
+from crant_core.jobs.repository.reuse import batches
+from crant_core.jobs.repository.units import ClaimedUnit, UnitRepository
 from crant_core.jobs.tables import ItemRow
-from crant_core.kinds.base import Context, DoneItem, File, KindSpec
+from crant_core.kinds.addresses import addresses
+from crant_core.kinds.base import Context, DoneItem, File, KindSpec, PlannedItem
 from crant_core.kinds.registry import get_kind, load_runner
 from crant_core.sources.base import Source
 from crant_core.times import TimeBase, parse_at
 from worker.manifest import manifest
+from worker.outbox import Outbox
 
 log = structlog.get_logger()
+
+_CHECK_SECONDS = 1.0  #: between two looks whether a unit is still ours
 
 #: a database outage of this long costs waiting, not work
 _patiently = stamina.retry(on=OperationalError, timeout=45, attempts=None, wait_max=5.0)
@@ -48,6 +55,7 @@ class Runner:
         open_source: Callable[[str], Source],
     ) -> None:
         self.units = units
+        self.plans = PlanRepository(units)
         self.jobs = jobs
         self.store = store
         self.open_source = open_source
@@ -82,34 +90,50 @@ class Runner:
         ids = self.units.input_ids(unit.job)
         source = self.open_source(unit.job.dataset)
         moment = source.resolve_time(parse_at(unit.job.at))
-        planned = module.plan(self._context(unit, source, moment), ids)
-        items = [NewItem(key=item.key, error=item.error, metrics=item.metrics) for item in planned]
-        _patiently(self.units.complete_plan)(unit, moment, items, kind.items_per_unit)
+        address = addresses(kind, source.dataset, unit.job.parameters, moment)
+        _patiently(self.plans.begin)(unit)
+        position, planned = 0, module.plan(self._context(unit, source, moment), ids)
+        for chunk in batches(planned, CHUNK):
+            items = [_new_item(item, address) for item in chunk]
+            _patiently(self.plans.add)(unit, position, items)
+            position += len(items)
+        _patiently(self.plans.complete)(unit, moment, first_size=kind.items_per_unit, largest_size=kind.most_items)
 
     def _run(self, unit: ClaimedUnit) -> None:
         _, module = _science(unit)
+        if unit.job.reuse and any(item.address for item in unit.items):
+            unit = _patiently(self.units.take_known)(unit)
+        outbox = Outbox(self.units, unit, _patiently)
         context = _prepared(unit, module, self._context(unit, self.open_source(unit.job.dataset), _time_of(unit)))
-        postponed = [error for item in unit.items if (error := self._run_item(unit, module, context, item))]
-        if postponed:
-            raise postponed[0]
-        _patiently(self.units.complete_run)(unit)
+        try:
+            for item in unit.items:
+                outbox.add(self._run_item(module, context, item))
+        except TimeLimit:
+            outbox.flush()
+            raise
+        outbox.close()
 
-    def _run_item(self, unit: ClaimedUnit, module: ModuleType, context: Context, item: ItemRow) -> CrantError | None:
-        """Do one item; return an error that may pass, which leaves the item open."""
+    def _run_item(self, module: ModuleType, context: Context, item: ItemRow) -> Outcome:
+        """Do one item; an error that may pass leaves it open.
+
+        Raises
+        ------
+        TimeLimit
+            The time of the unit is up. Whether this item took it, or the others before it, nobody knows.
+        LeaseLost
+            Nobody wants the result any more.
+        """
         began = time.perf_counter()
         try:
             result = module.run(context, item.key)
             files = [self._store(file) for file in result.files]
+        except (SoftTimeLimitExceeded, LeaseLost) as error:
+            raise _explain(error) from error
         except Exception as error:  # noqa: BLE001 - stored with the item; the others go on
-            problem = _explain(error)
-            if problem.retryable:
-                return problem
+            problem, trace = _explain(error), traceback.format_exc()
             log.warning("item failed", action="item_failed", item=item.key, code=problem.code, error=str(problem))
-            trace, seconds = traceback.format_exc(), time.perf_counter() - began
-            _patiently(self.units.fail_item)(unit, item, problem, trace, seconds)
-            return None
-        _patiently(self.units.succeed_item)(unit, item, result.metrics, files, time.perf_counter() - began)
-        return None
+            return Outcome(item=item, seconds=time.perf_counter() - began, error=problem, traceback=trace)
+        return Outcome(item=item, seconds=time.perf_counter() - began, metrics=result.metrics, files=files)
 
     def _finish(self, unit: ClaimedUnit) -> None:
         _, module = _science(unit)
@@ -124,13 +148,32 @@ class Runner:
         def read(name: str) -> bytes:
             return self.store.get(self.jobs.artifact(unit.job.id, name).sha256)
 
-        return Context(source=source, time=moment, parameters=unit.job.parameters, read=read)
+        check = self._checker(unit)
+        return Context(source=source, time=moment, parameters=unit.job.parameters, read=read, check=check)
+
+    def _checker(self, unit: ClaimedUnit) -> Callable[[], None]:
+        """Return what asks now and then whether the unit is still this worker's."""
+        asked = time.monotonic()
+
+        def check() -> None:
+            nonlocal asked
+            if time.monotonic() - asked < _CHECK_SECONDS:
+                return
+            asked = time.monotonic()
+            if not self.units.is_held(unit):
+                raise LeaseLost(value=unit.token)
+
+        return check
 
     def _store(self, file: File) -> StoredFile:
         sha256 = self.store.put(file.data)
         return StoredFile(
             name=file.name, media_type=file.media_type, size=len(file.data), sha256=sha256, meta=dict(file.meta)
         )
+
+
+def _new_item(item: PlannedItem, address: Callable[[str], str | None]) -> NewItem:
+    return NewItem(key=item.key, error=item.error, address=address(item.key), metrics=item.metrics)
 
 
 def _science(unit: ClaimedUnit) -> tuple[KindSpec, Any]:
@@ -150,7 +193,7 @@ def _prepared(unit: ClaimedUnit, module: ModuleType, context: Context) -> Contex
         return replace(context, prepared=prepare(context, [item.key for item in unit.items]))
     except Exception as error:
         problem = _explain(error)
-        if problem.retryable:
+        if problem.retryable or isinstance(problem, (TimeLimit, LeaseLost)):
             raise problem from error
         log.warning("unit not prepared", action="unit_unprepared", code=problem.code, error=str(problem), exc_info=True)
         return context

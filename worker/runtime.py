@@ -11,6 +11,8 @@ from crant_core.jobs.repository.dispatch import DispatchRepository
 from crant_core.jobs.repository.jobs import JobRepository
 from crant_core.jobs.repository.units import UnitRepository
 from crant_core.jobs.settings import Settings
+from crant_core.sources import limits
+from worker.limiter import of_broker
 from worker.runner import Runner
 from worker.sources import SourceBook
 
@@ -22,6 +24,8 @@ class Runtime:
 
     def __init__(self, settings: Settings) -> None:
         self.database = Database(settings.database_url)
+        if shared := of_broker(settings.broker_url):
+            limits.install(shared)
         self.units = UnitRepository(
             self.database, lease_seconds=settings.lease_seconds, max_attempts=settings.max_attempts
         )

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from api.dashboard.numbers import Number, numbers_of
 from api.services import Services
 from api.views import job_view
 from crant_core.errors import CrantError, NotFound, StoreUnavailable
@@ -90,6 +91,11 @@ class JobPage:
     @property
     def _own(self) -> list[ArtifactRow]:
         return [file for file in self.files if file.item_id is None]
+
+    @property
+    def numbers(self) -> list[Number]:
+        """How good the results are, and what they cost: over the items shown."""
+        return numbers_of(self.items)
 
     @property
     def monitor(self) -> str | None:

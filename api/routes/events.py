@@ -57,8 +57,8 @@ async def _follow(services: Services, job: JobRow, after: int) -> AsyncIterator[
         for row in rows:
             after, spoke = row.id, time.monotonic()
             yield _encode(row)
-            if JobState(row.data["state"]).ended:
-                return
+        if rows and JobState(rows[-1].data["state"]).ended:  # an end before that was followed by a retry
+            return
         if over and not rows:
             return
         if time.monotonic() - spoke > _SILENCE:

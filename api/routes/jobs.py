@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Response
 from pydantic import ValidationError
 
-from api.deps import IdentityDep, JobDep, ServicesDep, ViewerDep, require
+from api.deps import IdentityDep, JobDep, OwnJobDep, ServicesDep, ViewerDep, require, viewer_of
 from api.errors import invalid_parameters
+from api.estimates import estimate
 from api.services import Services
 from api.views import job_view
+from crant_core.errors import InvalidInput, NotFound
 from crant_core.jobs.model import ItemState, JobState, Scope
-from crant_core.jobs.repository.jobs import NewJob
-from crant_core.jobs.wire import AttemptView, ItemPage, ItemView, JobPage, JobRequest, JobView, Problem
+from crant_core.jobs.repository.jobs import NewJob, Viewer
+from crant_core.jobs.wire import AttemptView, EstimateView, ItemPage, ItemView, JobPage, JobRequest, JobView, Problem
 from crant_core.kinds.base import IdParameters, KindSpec
 from crant_core.kinds.registry import get_kind
 from crant_core.times import parse_at
@@ -24,17 +27,22 @@ router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses={"4XX": {"model":
 _MAX_PAGE = 1000
 
 
-@router.post("", status_code=202)
+@router.post("", status_code=202, responses={200: {"model": EstimateView, "description": "Of a dry run"}})
 def submit_job(
     request: JobRequest,
     response: Response,
     services: ServicesDep,
     identity: IdentityDep,
+    *,
     idempotency_key: Annotated[str | None, Header(max_length=255)] = None,
-) -> JobView:
+    dry_run: Annotated[bool, Query(description="Say what the job would be, and store nothing")] = False,
+) -> JobView | EstimateView:
     """Accept a job. With an Idempotency-Key, sending the same request again gives the same job."""
     require(identity, Scope.SUBMIT)
-    new = _new_job(services, request, identity.owner, idempotency_key)
+    new = _new_job(services, request, viewer_of(identity), idempotency_key)
+    if dry_run:
+        response.status_code = 200
+        return estimate(services, new)
     job, is_new = services.jobs.submit(new)
     response.headers["Location"] = f"/v1/jobs/{job.id}"
     response.headers["Retry-After"] = "1"
@@ -43,7 +51,7 @@ def submit_job(
     return job_view(services, job)
 
 
-def _new_job(services: Services, request: JobRequest, owner: str, key: str | None) -> NewJob:
+def _new_job(services: Services, request: JobRequest, owner: Viewer, key: str | None) -> NewJob:
     kind, dataset, at = get_kind(request.kind), services.dataset(request.dataset), parse_at(request.at)
     parameters = _parameters(kind, request.params)
     return NewJob(
@@ -53,12 +61,28 @@ def _new_job(services: Services, request: JobRequest, owner: str, key: str | Non
         parameters=parameters.model_dump(mode="json", exclude={"ids"}),
         ids=parameters.ids,
         at=at.text,
-        owner=owner,
+        owner=owner.owner,
         body_hash=hashlib.sha256(request.model_dump_json().encode()).hexdigest(),
         label=request.label,
         priority=request.priority,
         idempotency_key=key,
+        reuse=request.reuse,
+        deadline=_deadline(services, request),
+        after=_after(services, request, owner),
     )
+
+
+def _deadline(services: Services, request: JobRequest) -> datetime | None:
+    if request.deadline is not None and request.deadline <= services.database.now():
+        raise InvalidInput(f"the deadline {request.deadline.isoformat()} has passed", value=request.deadline)
+    return request.deadline
+
+
+def _after(services: Services, request: JobRequest, owner: Viewer) -> list[str]:
+    try:
+        return [services.jobs.get(job_id, owner).id for job_id in request.after]
+    except NotFound as error:
+        raise InvalidInput(f"after: {error.message}", value=error.value, hint="list yours with GET /v1/jobs") from error
 
 
 def _parameters(kind: KindSpec, params: dict[str, Any]) -> IdParameters:
@@ -66,6 +90,30 @@ def _parameters(kind: KindSpec, params: dict[str, Any]) -> IdParameters:
         return kind.parameters.model_validate(params)
     except ValidationError as error:
         raise invalid_parameters(error, "params") from error
+
+
+@router.post("/{job_id}/cancel")
+def cancel_job(services: ServicesDep, job: OwnJobDep) -> JobView:
+    """End a job. What is done stays; work that is going on is stopped within seconds."""
+    return job_view(services, services.control.cancel(job.id))
+
+
+@router.post("/{job_id}/pause")
+def pause_job(services: ServicesDep, job: OwnJobDep) -> JobView:
+    """Start nothing new of a job; units that run are done."""
+    return job_view(services, services.control.pause(job.id))
+
+
+@router.post("/{job_id}/resume")
+def resume_job(services: ServicesDep, job: OwnJobDep) -> JobView:
+    """Let a paused job go on."""
+    return job_view(services, services.control.resume(job.id))
+
+
+@router.post("/{job_id}/retry")
+def retry_job(services: ServicesDep, job: OwnJobDep) -> JobView:
+    """Do again what failed or was cancelled; what succeeded is kept."""
+    return job_view(services, services.control.retry(job.id))
 
 
 @router.get("")

@@ -1,6 +1,7 @@
 """The command `crant`: a client of the HTTP API, and the way to start everything on one machine.
 
-Exit codes: 0 done; 1 an error; 2 bad input; 3 the job ended with failed items; 4 the job failed; 5 no service answers.
+Exit codes: 0 done; 1 an error; 2 bad input; 3 the job ended with failed items; 4 the job failed or was cancelled;
+5 no service answers.
 """
 
 from __future__ import annotations
@@ -25,6 +26,10 @@ for command in (
     jobs.status,
     jobs.watch,
     jobs.items,
+    jobs.cancel,
+    jobs.pause,
+    jobs.resume,
+    jobs.retry,
     jobs.fetch,
     jobs.kinds,
     jobs.datasets,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,8 +12,10 @@ import typer
 from crant_core.cli import show
 from crant_core.client import Crant
 from crant_core.errors import InvalidInput
+from crant_core.jobs.wire import JobView
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs")]
+_TIMES = ["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d"]
 JobId = Annotated[str, typer.Argument(help="A job's id", show_default=False)]
 
 
@@ -24,12 +27,24 @@ def submit(
     param: Annotated[list[str], typer.Option("--param", "-p", help="Parameter of the kind, as name=value")] = [],  # noqa: B006 - typer's way
     label: Annotated[str, typer.Option(help="A name for people")] = "",
     priority: Annotated[int, typer.Option(min=-10, max=10, help="Higher goes first among your own jobs")] = 0,
+    reuse: Annotated[bool, typer.Option(help="Take results that exist, or compute everything again")] = True,
+    deadline: Annotated[
+        datetime | None, typer.Option(formats=_TIMES, help="Stop it then if it has not ended; UTC unless it says so")
+    ] = None,
+    after: Annotated[list[str], typer.Option(help="Id of a job that must be done first; may be repeated")] = [],  # noqa: B006 - typer's way
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what the job would be, and submit nothing")] = False,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Show progress until the job ends")] = False,
     json_: Json = False,
 ) -> None:
     """Submit a job."""
     params = dict(_parameter(text) for text in param)
-    job = Crant().submit(kind, dataset=dataset, ids=read_ids(ids), at=at, label=label, priority=priority, **params)
+    asked: dict[str, Any] = {"dataset": dataset, "ids": read_ids(ids), "at": at, "reuse": reuse}
+    if dry_run:
+        estimate = Crant().estimate(kind, **asked, **params)
+        (show.as_json if json_ else show.estimate)(estimate)
+        return
+    asked |= {"label": label, "priority": priority, "deadline": _in_utc(deadline), "after": after}
+    job = Crant().submit(kind, **asked, **params)
     view = show.follow(job) if watch else job.view
     if json_:
         show.as_json(view)
@@ -90,6 +105,34 @@ def items(
     show.table(
         columns, ((v.key, v.state, v.seconds and f"{v.seconds:.2f}", v.error_code, v.error_message) for v in views)
     )
+
+
+def cancel(job_id: JobId, json_: Json = False) -> None:
+    """End a job; what is done stays, work that is going on is stopped."""
+    _told(Crant().job(job_id).cancel(), json_)
+
+
+def pause(job_id: JobId, json_: Json = False) -> None:
+    """Start nothing new of a job."""
+    _told(Crant().job(job_id).pause(), json_)
+
+
+def resume(job_id: JobId, json_: Json = False) -> None:
+    """Let a paused job go on."""
+    _told(Crant().job(job_id).resume(), json_)
+
+
+def retry(job_id: JobId, json_: Json = False) -> None:
+    """Do again what failed or was cancelled; what succeeded is kept."""
+    _told(Crant().job(job_id).retry(), json_)
+
+
+def _told(view: JobView, as_json: bool) -> None:
+    (show.as_json if as_json else show.job)(view)
+
+
+def _in_utc(moment: datetime | None) -> datetime | None:
+    return moment.replace(tzinfo=UTC) if moment and moment.tzinfo is None else moment
 
 
 def fetch(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from pydantic import BaseModel
@@ -15,13 +16,13 @@ from rich.text import Text
 from crant_core.client import Job, ServiceUnreachable
 from crant_core.errors import CrantError, InvalidInput
 from crant_core.jobs.model import JobState
-from crant_core.jobs.wire import JobView
+from crant_core.jobs.wire import EstimateView, JobView
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
 ERROR, BAD_INPUT, PARTIAL, FAILED, UNREACHABLE = 1, 2, 3, 4, 5
-_ENDED_WITH = {JobState.PARTIAL: PARTIAL, JobState.FAILED: FAILED}
+_ENDED_WITH = {JobState.PARTIAL: PARTIAL, JobState.FAILED: FAILED, JobState.CANCELLED: FAILED}
 _BAD_INPUT_CODES = ("invalid_", "unknown_", "too_many_")
 _COLOURS = {JobState.SUCCEEDED: "green", JobState.PARTIAL: "yellow", JobState.FAILED: "red"}
 
@@ -71,7 +72,9 @@ def job(view: JobView) -> None:
     colour = _COLOURS.get(view.state, "cyan")
     out.print(f"[bold]{view.id}[/]  {view.kind} on {view.dataset}  [{colour}]{view.state}[/]")
     counts = view.counts
-    out.print(f"  {counts.succeeded} succeeded, {counts.failed} failed, of {counts.total}")
+    reused = f" ({counts.reused} known already)" if counts.reused else ""
+    cancelled = f", {counts.cancelled} cancelled" if counts.cancelled else ""
+    out.print(f"  {counts.succeeded} succeeded{reused}, {counts.failed} failed{cancelled}, of {counts.total}")
     if view.timestamp:
         version = f" (materialization {view.version})" if view.version else ""
         out.print(f"  as of {view.timestamp.isoformat()}{version}")
@@ -79,6 +82,24 @@ def job(view: JobView) -> None:
         out.print(f"  [red]{count} ×[/] {code}")
     if view.problem:
         out.print(f"  [red]{view.problem.code}[/]: {view.problem.message}")
+
+
+def estimate(view: EstimateView) -> None:
+    """Print what a job would be."""
+    known = "?" if view.known is None else view.known
+    named = {"items": str(view.items), "known already": str(known), "to compute": str(view.to_compute)}
+    if view.bytes is not None:
+        named["to fetch"] = f"about {view.bytes / 1e6:,.0f} MB"
+    if view.work:
+        spread = f"{_span(view.work.low)} to {_span(view.work.high)}, by {view.measured_items} items measured"
+        named["work"] = f"about {_span(view.work.expected)} for one process ({spread})"
+    else:
+        named["work"] = "nothing was measured yet"
+    facts(named)
+
+
+def _span(seconds: float) -> str:
+    return str(timedelta(seconds=round(seconds))) if seconds >= 1 else f"{seconds:.2f} s"
 
 
 def follow(watched: Job) -> JobView:

@@ -23,8 +23,13 @@ class Settings(LibrarySettings):
     rehint_seconds: float = Field(
         default=30, gt=0, description="A queued unit is offered to the broker again after this"
     )
-    window: int = Field(default=64, ge=1, description="Units offered to the broker at any one time")
+    window: int = Field(default=64, ge=1, description="Units that wait in the broker at most")
     poll_seconds: float = Field(default=0.25, gt=0, description="Pause between two looks for work to offer")
-    max_attempts: int = Field(default=3, ge=1, description="Times a unit is tried before it counts as failed")
+    max_attempts: int = Field(
+        default=3, ge=1, description="Processes that an item may kill, one after the other, before it is quarantined"
+    )
+    grace_seconds: float = Field(
+        default=3, ge=0, description="A unit that was cancelled may go on for so long before its process is killed"
+    )
     log_level: str = Field(default="INFO", description="Least severe level that is logged")
     log_json: bool = Field(default=False, description="One JSON object per log line instead of text for people")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import (
     JSON,
@@ -16,6 +16,7 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     String,
+    Table,
     Text,
     TypeDecorator,
     UniqueConstraint,
@@ -60,6 +61,11 @@ class Base(DeclarativeBase):
     type_annotation_map = {datetime: UtcDateTime, Json: JSON, dict: JSON}  # noqa: RUF012 - SQLAlchemy's own spelling
 
 
+def table_of(model: type[Base]) -> Table:
+    """Return a model's table: statements on it pass by the unit of work, which costs more than they do."""
+    return cast("Table", model.__table__)
+
+
 class InputRow(Base):
     """A list of ids that jobs work on, stored once by content."""
 
@@ -79,6 +85,7 @@ class JobRow(Base):
         UniqueConstraint("owner", "idempotency_key"),
         Index(None, "owner", "number"),
         Index(None, "state"),
+        Index(None, "kind", "dataset", "number"),
     )
 
     number: Mapped[int] = mapped_column(Number, primary_key=True, doc="order of submission")
@@ -95,9 +102,18 @@ class JobRow(Base):
     label: Mapped[str] = mapped_column(String(200), default="")
     priority: Mapped[int] = mapped_column(default=0)
     state: Mapped[str] = mapped_column(String(16), default=JobState.PLANNING)
+    resume_to: Mapped[str | None] = mapped_column(String(16), doc="the state that a paused job goes on from")
+    deadline: Mapped[datetime | None] = mapped_column(doc="when it is stopped if it has not ended")
+    reuse: Mapped[bool] = mapped_column(default=True, doc="whether results that exist are taken instead of made")
     total: Mapped[int] = mapped_column(default=0)
-    succeeded: Mapped[int] = mapped_column(default=0)
-    failed: Mapped[int] = mapped_column(default=0)
+    succeeded: Mapped[int] = mapped_column(default=0, doc="with reused ones")
+    failed: Mapped[int] = mapped_column(default=0, doc="with quarantined ones")
+    cancelled: Mapped[int] = mapped_column(default=0)
+    reused: Mapped[int] = mapped_column(default=0, doc="succeeded by a result that existed")
+    uncut: Mapped[int] = mapped_column(default=0, doc="pending items that belong to no unit yet")
+    first_size: Mapped[int] = mapped_column(default=1, doc="items in a unit while costs are unknown")
+    largest_size: Mapped[int] = mapped_column(default=1, doc="items in a unit at most")
+    item_seconds: Mapped[float | None] = mapped_column(doc="what an item costs, as measured so far")
     error_code: Mapped[str | None] = mapped_column(String(64))
     error_message: Mapped[str | None] = mapped_column(Text)
     idempotency_key: Mapped[str | None] = mapped_column(String(255))
@@ -129,6 +145,7 @@ class UnitRow(Base):
     lease_until: Mapped[datetime | None]
     not_before: Mapped[datetime | None]
     hint_at: Mapped[datetime | None] = mapped_column(doc="when it was last offered to the broker")
+    cost: Mapped[float | None] = mapped_column(doc="seconds it should take; nothing: nobody knows")
 
 
 class AttemptRow(Base):
@@ -145,6 +162,8 @@ class AttemptRow(Base):
     started_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
     outcome: Mapped[str | None] = mapped_column(String(64), doc="done, or the code of the error that ended it")
+    items: Mapped[int] = mapped_column(default=0, doc="items it ended")
+    seconds: Mapped[float | None] = mapped_column(doc="time it worked on them")
 
 
 class ItemRow(Base):
@@ -164,6 +183,9 @@ class ItemRow(Base):
     position: Mapped[int]
     key: Mapped[str] = mapped_column(String(128))
     state: Mapped[str] = mapped_column(String(16), default=ItemState.PENDING)
+    address: Mapped[str | None] = mapped_column(String(64), doc="names its result, if that can serve others")
+    attempts: Mapped[int] = mapped_column(default=0, doc="times it failed with an error that may pass")
+    crashes: Mapped[int] = mapped_column(default=0, doc="processes that died while they worked on it alone")
     error_code: Mapped[str | None] = mapped_column(String(64))
     error_message: Mapped[str | None] = mapped_column(Text)
     traceback: Mapped[str | None] = mapped_column(Text)
@@ -172,11 +194,33 @@ class ItemRow(Base):
     finished_at: Mapped[datetime | None]
 
 
+class ResultRow(Base):
+    """A result that others can use, or the claim of the unit that is making it."""
+
+    __tablename__ = "results"
+
+    address: Mapped[str] = mapped_column(String(64), primary_key=True)
+    item_id: Mapped[int | None] = mapped_column(ForeignKey("items.id"), doc="whose files it is; nothing: being made")
+    token: Mapped[str | None] = mapped_column(String(128), doc="of the attempt that makes it")
+    metrics: Mapped[Json] = mapped_column(default=dict)
+    made_at: Mapped[datetime | None]
+
+
+class DependencyRow(Base):
+    """One job comes after another."""
+
+    __tablename__ = "dependencies"
+    __table_args__ = (Index(None, "after_id"),)
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
+    after_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
+
+
 class ArtifactRow(Base):
     """A stored result file; the bytes lie in the artifact store under their checksum."""
 
     __tablename__ = "artifacts"
-    __table_args__ = (UniqueConstraint("job_id", "name"), Index(None, "sha256"))
+    __table_args__ = (UniqueConstraint("job_id", "name"), Index(None, "sha256"), Index(None, "item_id"))
 
     id: Mapped[int] = mapped_column(Number, primary_key=True)
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"))

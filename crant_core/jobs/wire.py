@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from crant_core.jobs.model import ItemState, JobState
 
@@ -34,6 +34,13 @@ class JobRequest(BaseModel):
     at: str | int = Field(default="live", description='Point in time: "live", "mat", a version, or an ISO 8601 time')
     label: str = Field(default="", max_length=200, description="A name for people")
     priority: int = Field(default=0, ge=-10, le=10, description="Higher goes first among one's own jobs")
+    reuse: bool = Field(default=True, description="Take results that exist; false computes everything again")
+    deadline: AwareDatetime | None = Field(
+        default=None, description="When the job is stopped, and fails, if it has not ended; with a time zone"
+    )
+    after: list[str] = Field(
+        default=[], max_length=100, description="Ids of jobs that must be done first; if one fails, so does this one"
+    )
 
 
 class Link(Wire):
@@ -48,12 +55,14 @@ class JobCounts(Wire):
 
     total: int
     succeeded: int
-    failed: int
+    failed: int = Field(description="With those in quarantine")
+    cancelled: int = 0
+    reused: int = Field(default=0, description="Of those that succeeded: by a result that existed")
 
     @property
     def ended(self) -> int:
         """Items that are over."""
-        return self.succeeded + self.failed
+        return self.succeeded + self.failed + self.cancelled
 
 
 class JobProblem(Wire):
@@ -78,6 +87,9 @@ class JobView(Wire):
     owner: str
     label: str
     priority: int
+    reuse: bool
+    deadline: datetime | None
+    after: list[str] = Field(description="Jobs that this one comes after")
     state: JobState
     counts: JobCounts
     errors: dict[str, int] = Field(description="Failed items by error code")
@@ -153,6 +165,32 @@ class AttemptView(Wire):
     started_at: datetime
     ended_at: datetime | None
     outcome: str | None
+    items: int = Field(description="Items it ended")
+    seconds: float | None = Field(description="Time it worked on them")
+
+
+class SecondsView(Wire):
+    """An estimated time."""
+
+    low: float
+    expected: float
+    high: float
+
+
+class EstimateView(Wire):
+    """What a job would be, if it was submitted. Nothing was stored."""
+
+    given: int = Field(description="How many ids were given")
+    items: int = Field(description="Distinct ones: what would be worked on")
+    known: int | None = Field(
+        description="Results that exist already, at least; null where that depends on the time the job is planned at"
+    )
+    to_compute: int
+    bytes: int | None = Field(description="What would be fetched, roughly, if the kind can say")
+    work: SecondsView | None = Field(
+        description="Seconds of work for one worker process, as measured lately; null where nothing was"
+    )
+    measured_items: int = Field(description="Items that the estimate of time goes by")
 
 
 class KindView(Wire):

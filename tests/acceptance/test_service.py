@@ -18,7 +18,7 @@ import pytest
 
 CRANT = str(Path(sys.executable).with_name("crant"))
 A_ROOT = str((8 << 56) + 77)
-NO_MESH = str((8 << 56) + (1 << 30))
+NO_ROOT = str((8 << 56) + (1 << 30))
 
 pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("one stack for all of these")]
 
@@ -83,7 +83,8 @@ def test_real_neurons_go_in_and_skeletons_come_out(up: Up, tmp_path: Path) -> No
     ran = up.crant("submit", "skeletonize", str(ids), "--dataset", "demo", "--at", "mat", "--watch", "--json")
     assert ran.returncode == 0, ran.stdout + ran.stderr
     job = json.loads(ran.stdout)
-    assert (job["state"], job["counts"]) == ("succeeded", {"total": 5, "succeeded": 5, "failed": 0})
+    counts = {name: job["counts"][name] for name in ("total", "succeeded", "failed", "cancelled")}
+    assert (job["state"], counts) == ("succeeded", {"total": 5, "succeeded": 5, "failed": 0, "cancelled": 0})
 
     fetched = up.crant("fetch", job["id"], "-o", str(tmp_path / "out"))
     assert fetched.returncode == 0, fetched.stderr
@@ -101,14 +102,38 @@ def test_real_neurons_go_in_and_skeletons_come_out(up: Up, tmp_path: Path) -> No
     assert "succeeded" in up.crant("status", job["id"]).stdout
 
 
-def test_a_missing_mesh_makes_the_job_partial(up: Up) -> None:
-    ran = up.crant("submit", "skeletonize", up.roots()[0], NO_MESH, "77", "-d", "demo", "--watch")
+def test_jobs_are_paused_cancelled_and_retried_from_the_command_line(up: Up) -> None:
+    ran = up.crant("submit", "skeletonize", NO_ROOT, "--dataset", "demo", "--deadline", "2999-01-01", "--json")
+    job = json.loads(ran.stdout)["id"]
+    assert job, ran.stderr
+    up.crant("watch", job)
+    again = up.crant("retry", job, "--json")
+    assert json.loads(again.stdout)["deadline"] is None, again.stderr
+    waiting = json.loads(up.crant("submit", "skeletonize", NO_ROOT, "-d", "demo", "--after", job, "--json").stdout)
+    paused = up.crant("pause", waiting["id"])
+    assert "paused" in paused.stdout or "wrong_state" in paused.stderr  # or its predecessor has failed already
+    up.crant("cancel", waiting["id"])
+    refused = up.crant("resume", waiting["id"])
+    assert (refused.returncode, "wrong_state" in refused.stderr) == (1, True)
+
+
+def test_a_dry_run_says_what_a_job_would_be(up: Up) -> None:
+    words = ("submit", "skeletonize", *up.roots(), "--dataset", "demo")
+    assert up.crant(*words, "--watch").returncode == 0
+    assert "known already  5" in up.crant(*words, "--dry-run").stdout
+    answer = json.loads(up.crant(*words, "--dry-run", "--json").stdout)
+    assert (answer["items"], answer["known"], answer["to_compute"]) == (5, 5, 0)
+    job = json.loads(up.crant(*words, "--watch", "--json").stdout)
+    assert job["counts"]["reused"] == 5
+
+
+def test_a_neuron_that_never_was_makes_the_job_partial(up: Up) -> None:
+    ran = up.crant("submit", "skeletonize", up.roots()[0], NO_ROOT, "77", "-d", "demo", "--watch")
     assert ran.returncode == 3, ran.stdout + ran.stderr
-    assert "mesh_not_found" in ran.stdout
     assert "not_a_root" in ran.stdout
     job = json.loads(up.crant("jobs", "--limit", "1", "--json").stdout)[0]
     failed = json.loads(up.crant("items", job["id"], "--state", "failed", "--json").stdout)
-    assert [(item["key"], item["error_code"]) for item in failed] == [(NO_MESH, "mesh_not_found"), ("77", "not_a_root")]
+    assert [(item["key"], item["error_code"]) for item in failed] == [(NO_ROOT, "not_a_root"), ("77", "not_a_root")]
 
 
 @pytest.mark.parametrize(

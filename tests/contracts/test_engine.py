@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import ColumnElement, Select
 
 from crant_core.errors import IdempotencyMismatch, LeaseLost, MeshNotFound, NotFound, SourceUnavailable, WorkerLost
-from crant_core.jobs import schema
 from crant_core.jobs.model import ItemState, JobState, Role
 from crant_core.jobs.repository import dispatch
 from crant_core.jobs.repository.jobs import NewJob, Viewer
-from crant_core.jobs.repository.units import NewItem
+from crant_core.jobs.repository.planning import NewItem
+from crant_core.jobs.retrying import patience
 from crant_core.jobs.tables import JobRow
-from tests.engine import ALICE, NOON, ROOT, ClockedDatabase, Engine, a_file
-
-
-@pytest.fixture
-def database(database_url: str) -> Iterator[ClockedDatabase]:
-    database = ClockedDatabase(database_url)
-    schema.upgrade(database)
-    yield database
-    database.close()
-
-
-@pytest.fixture
-def engine(database: ClockedDatabase) -> Engine:
-    return Engine(database)
+from tests.engine import ALICE, NOON, ROOT, Engine, a_file, an_outcome
 
 
 def event_types(engine: Engine, job_id: str) -> list[str]:
@@ -87,8 +73,7 @@ def test_a_failed_item_makes_the_job_partial_and_all_failed_make_it_fail(engine:
 
 def test_items_known_to_be_impossible_never_become_units(engine: Engine) -> None:
     job = engine.submit([1, 2])
-    items = [NewItem(key=key, error=MeshNotFound(), metrics={}) for key in "12"]
-    engine.units.complete_plan(engine.claimed(), NOON, items, 1)
+    engine.plan(engine.claimed(), [NewItem(key=key, error=MeshNotFound()) for key in "12"])
     assert engine.see(job).state == JobState.FINISHING
     assert engine.claimed().role == Role.FINISH
 
@@ -116,7 +101,7 @@ def test_the_last_two_units_ending_at_once_start_one_finish(engine: Engine) -> N
     job = engine.planned([str(n) for n in range(8)])
     units = [engine.claimed() for _ in range(8)]
     for unit in units:
-        engine.units.succeed_item(unit, unit.items[0], {}, [], 0.1)
+        engine.units.record(unit, [an_outcome(unit.items[0])])
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(engine.units.complete_run, units))
     assert engine.see(job).state == JobState.FINISHING
@@ -132,15 +117,17 @@ def test_a_zombie_can_change_nothing(engine: Engine) -> None:
     engine.database.pass_time(61)
     heir = engine.claimed()
     for write in (
-        lambda: engine.units.succeed_item(zombie, zombie.items[0], {"n_nodes": 666}, [a_file("z")], 1),
-        lambda: engine.units.fail_item(zombie, zombie.items[0], MeshNotFound(), "", 1),
+        lambda: engine.units.record(zombie, [an_outcome(zombie.items[0], metrics={"n_nodes": 666})]),
+        lambda: engine.units.record(zombie, [an_outcome(zombie.items[0], MeshNotFound())]),
         lambda: engine.units.complete_run(zombie),
+        lambda: engine.units.complete_run(zombie, [an_outcome(zombie.items[0], metrics={"n_nodes": 666})]),
+        lambda: engine.units.take_known(zombie),
     ):
         with pytest.raises(LeaseLost):
             write()
-    engine.units.succeed_item(heir, heir.items[0], {"n_nodes": 1}, [a_file("1.swc")], 1)
+    engine.units.record(heir, [an_outcome(heir.items[0], metrics={"n_nodes": 1})])
     with pytest.raises(LeaseLost, match="ended already"):
-        engine.units.succeed_item(heir, heir.items[0], {"n_nodes": 2}, [a_file("2.swc")], 1)
+        engine.units.record(heir, [an_outcome(heir.items[0], metrics={"n_nodes": 2}, files=[a_file("2.swc")])])
     [item] = engine.jobs.items(job.id)
     assert item.metrics == {"n_nodes": 1}
     assert [artifact.name for artifact in engine.jobs.artifacts(job.id)] == ["1.swc"]
@@ -162,7 +149,7 @@ def test_a_renewed_lease_does_not_expire(engine: Engine) -> None:
 def test_what_is_done_is_not_done_again_after_a_crash(engine: Engine) -> None:
     engine.planned(["1", "2"], items_per_unit=2)
     first = engine.claimed()
-    engine.units.succeed_item(first, first.items[0], {}, [], 0.1)
+    engine.units.record(first, [an_outcome(first.items[0])])
     engine.units.give_back(first.token, WorkerLost())
     engine.database.pass_time(60)
     assert [item.key for item in engine.claimed().items] == ["2"]
@@ -170,10 +157,10 @@ def test_what_is_done_is_not_done_again_after_a_crash(engine: Engine) -> None:
 
 def test_a_unit_that_keeps_failing_is_given_up_with_its_open_items(engine: Engine) -> None:
     job = engine.planned(["1", "2"], items_per_unit=2)
-    for _ in range(3):
+    for _ in range(patience("source_unavailable").attempts):
         assert engine.see(job).state == JobState.RUNNING
         assert engine.units.give_back(engine.claimed().token, SourceUnavailable("503 from CAVE"))
-        engine.database.pass_time(120)
+        engine.database.pass_time(301)
     assert engine.jobs.error_counts(job.id) == {"source_unavailable": 2}
     engine.units.complete_finish(engine.claimed(), [])
     assert engine.see(job).state == JobState.FAILED
@@ -233,16 +220,27 @@ def test_pages_go_on_where_they_ended(engine: Engine) -> None:
     assert [row.id for row in (*first, *rest)] == jobs[::-1]
 
 
-def test_work_is_offered_in_turns_and_within_the_window(engine: Engine) -> None:
-    large = engine.planned([str(n) for n in range(50)], items_per_unit=1, owner="alice")
+def test_work_is_offered_in_turns_and_little_at_a_time(engine: Engine) -> None:
+    large = engine.planned([str(n) for n in range(50)], owner="alice")
     small = engine.planned(["a"], owner="alice")
     other = engine.planned(["b", "c"], owner="bob")
     due = engine.dispatch.due()
-    assert len(due) == engine.window
-    assert [unit.job_id for unit in due[:4]] == [large.id, other.id, small.id, other.id]
-    assert engine.dispatch.due() == [], "the window is full"
+    assert [unit.job_id for unit in due] == [large.id, other.id, small.id, other.id], "nobody knows what units cost"
+    assert [unit.urgent for unit in due] == [True, True, True, False]
+    assert engine.dispatch.due() == [], "enough waits in the broker"
     engine.dispatch.withdraw([due[0].id])
     assert [unit.id for unit in engine.dispatch.due()] == [due[0].id]
+
+
+def test_cheap_units_fill_half_the_window_and_the_rest_is_for_others(engine: Engine) -> None:
+    engine.planned(["a"], owner="bob")
+    engine.run_unit()  # 0.1 seconds
+    engine.units.complete_finish(engine.claimed(), [])
+    large = engine.planned([str(n) for n in range(50)], owner="alice")
+    assert [unit.job_id for unit in engine.dispatch.due()] == [large.id] * (engine.window // 2)
+    small = engine.planned(["b"], owner="alice", at="live")
+    due = engine.dispatch.due()
+    assert [(unit.job_id, unit.urgent) for unit in due] == [(small.id, True)]
 
 
 def test_a_unit_claimed_while_the_dispatcher_looks_does_no_harm(engine: Engine, monkeypatch) -> None:

@@ -37,7 +37,7 @@ def assert_all_is_right(service: Service, job: JobRow) -> None:
     assert (job.state, job.succeeded, job.failed) == (JobState.PARTIAL, 5, 40), service.logs()
     items = service.engine.jobs.items(job.id, limit=100)
     assert [item.key for item in items] == [str(root) for root in (*live_roots(), *MISSING)]
-    assert Counter(item.error_code for item in items) == {None: 5, "mesh_not_found": 40}
+    assert Counter(item.error_code for item in items) == {None: 5, "not_a_root": 40}
     ends = Counter(e.data["key"] for e in service.engine.jobs.events(job.id) if e.type.startswith("item_"))
     assert set(ends.values()) == {1}
     assert len(ends) == 45
@@ -61,7 +61,8 @@ def test_a_job_goes_through_broker_and_worker(service: Service) -> None:
     assert_all_is_right(service, job)
     assert job.at == parse_at("mat").text
     assert job.version == VERSIONS[-1].number
-    assert outcomes(service, job) == {"done": 47}  # a plan, 45 units, a finish
+    assert set(outcomes(service, job)) == {"done"}
+    assert sum(attempt.items for attempt in service.engine.jobs.attempts(job.id)) == 45
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

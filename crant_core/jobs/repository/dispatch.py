@@ -1,7 +1,8 @@
 """What the dispatcher asks the database: who leads, which leases ran out, which units to offer next.
 
 Messages are hints: they may be lost, doubled or late. Units reach the broker through a window, in turns over owners
-and over each owner's jobs, so that a million items neither flood the broker nor starve a five-neuron job.
+and over each owner's jobs, so that a million items neither flood the broker nor starve a five-neuron job. The window
+holds little work, not many units: what waits in the broker waits in line, and nobody can get in front of it any more.
 """
 
 from __future__ import annotations
@@ -11,13 +12,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain, zip_longest
 from operator import itemgetter
+from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Row, Select, exists, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from crant_core.errors import WorkerLost
-from crant_core.jobs.model import JobState, Role, UnitState
+from crant_core.jobs.model import ACTIVE, JobState, Role, UnitState
+from crant_core.jobs.repository.control import ControlRepository
+from crant_core.jobs.repository.cutting import cut
+from crant_core.jobs.repository.load import View, look
 from crant_core.jobs.repository.units import UnitRepository
 from crant_core.jobs.tables import JobRow, LeaderRow, UnitRow
 
@@ -34,6 +39,7 @@ class DueUnit:
     position: int
     job_id: str
     kind: str
+    urgent: bool = False  #: nothing of its job is running or waiting in the broker: it goes to the front
 
 
 class DispatchRepository:
@@ -42,6 +48,7 @@ class DispatchRepository:
     def __init__(self, units: UnitRepository, *, window: int, rehint_seconds: float) -> None:
         self.units = units
         self.database = units.database
+        self.control = ControlRepository(units.database)
         self.window = window
         self.rehint = timedelta(seconds=rehint_seconds)
 
@@ -75,15 +82,28 @@ class DispatchRepository:
         error = WorkerLost("the worker was silent for longer than its lease")
         return sum(self.units.give_back(token, error) for token in tokens if token is not None)
 
+    def look_after(self) -> int:
+        """Fail jobs whose deadline has passed, start those that waited for others; return how many."""
+        return self.control.overdue() + self.control.release()
+
     def due(self) -> list[DueUnit]:
         """Mark the next units as offered and return them; never more than the window has room for."""
         now = self.database.now()
         with self.database.reading() as session:
-            room = self.window - session.scalars(_outstanding(now - self.rehint)).one()
-            units = _next(session, _ready(now, now - self.rehint), room) if room > 0 else []
+            view = look(session, window=self.window, now=now, stale=now - self.rehint)
+            jobs = session.scalars(_jobs_with(_ready(now, now - self.rehint), view.room)).all() if view.room else []
+        self._cut(jobs, view)
+        with self.database.reading() as session:
+            units = _next(session, jobs, _ready(now, now - self.rehint), view)
         if units:
             self._mark([unit.id for unit in units], now)
         return units
+
+    def _cut(self, jobs: Iterable[JobRow], view: View) -> None:
+        """Let every job have as many units as could be offered of it."""
+        for job in jobs:
+            if job.uncut and (missing := view.room_of(job) - view.queued(job)) > 0:
+                cut(self.database, job.id, missing)
 
     def withdraw(self, unit_ids: Iterable[int]) -> None:
         """Take offers back that did not reach the broker, so that they are made again at once."""
@@ -94,36 +114,41 @@ class DispatchRepository:
             session.execute(update(UnitRow).where(UnitRow.id.in_(unit_ids)).values(hint_at=at))
 
 
-def _outstanding(since: datetime) -> Select[int]:
-    return select(func.count()).where(UnitRow.state == UnitState.QUEUED, UnitRow.hint_at > since)
-
-
-def _next(session: Session, ready: ColumnElement[bool], room: int) -> list[DueUnit]:
+def _next(session: Session, jobs: Iterable[JobRow], ready: ColumnElement[bool], view: View) -> list[DueUnit]:
     """Take turns over owners; of one owner's units, the first of each job comes before the second of any.
 
     Each job is asked for a few units only, so that this costs the same whether a job has ten units or a million.
     """
-    waiting: dict[str, list[tuple[tuple[int, int, int], DueUnit]]] = {}
-    for job in session.scalars(_jobs_with(ready, room)):
-        found = enumerate(session.execute(_units_of(job, ready, room)))
-        ranked = [((-job.priority, turn, row.id), _due_unit(job, row)) for turn, row in found]
+    waiting: dict[str, list[tuple[tuple[int, int, int], _Candidate]]] = {}
+    for job in jobs:
+        found = enumerate(session.execute(_units_of(job, ready, view.room_of(job))), start=view.busy(job))
+        ranked = [
+            ((-job.priority, turn, row.id), _Candidate(_due_unit(job, row, turn), row.cost)) for turn, row in found
+        ]
         waiting.setdefault(job.owner, []).extend(ranked)
     # Empty is what was claimed since the jobs were found: each query sees the database as it is then.
     queues = [sorted(ranked, key=itemgetter(0)) for ranked in waiting.values() if ranked]
     rounds = zip_longest(*sorted(queues, key=lambda ranked: ranked[0][0]))
-    return [entry[1] for entry in chain.from_iterable(rounds) if entry][:room]
+    in_turn = (entry[1] for entry in chain.from_iterable(rounds) if entry)
+    return [candidate.unit for candidate in in_turn if view.admits(candidate.cost, urgent=candidate.unit.urgent)]
+
+
+class _Candidate(NamedTuple):
+    unit: DueUnit
+    cost: float | None
 
 
 def _jobs_with(ready: ColumnElement[bool], room: int) -> Select[JobRow]:
     has_some = exists().where(UnitRow.job_id == JobRow.id, UnitRow.state == UnitState.QUEUED, ready)
-    going_on = JobRow.state.in_([state for state in JobState if not state.ended])
+    has_uncut = (JobRow.state == JobState.RUNNING) & (JobRow.uncut > 0)
     turn_of_owner = func.row_number().over(partition_by=JobRow.owner, order_by=(JobRow.priority.desc(), JobRow.number))
-    return select(JobRow).where(going_on, has_some).order_by(turn_of_owner).limit(room)
+    return select(JobRow).where(JobRow.state.in_(ACTIVE), has_uncut | has_some).order_by(turn_of_owner).limit(room)
 
 
-def _units_of(job: JobRow, ready: ColumnElement[bool], room: int) -> Select[int, str, int]:
+def _units_of(job: JobRow, ready: ColumnElement[bool], room: int) -> Select[int, str, int, float | None]:
     queued = (UnitRow.job_id == job.id, UnitRow.state == UnitState.QUEUED, ready)
-    return select(UnitRow.id, UnitRow.role, UnitRow.position).where(*queued).order_by(UnitRow.id).limit(room)
+    fields = (UnitRow.id, UnitRow.role, UnitRow.position, UnitRow.cost)
+    return select(*fields).where(*queued).order_by(UnitRow.id).limit(room)
 
 
 def _ready(now: datetime, stale: datetime) -> ColumnElement[bool]:
@@ -132,5 +157,6 @@ def _ready(now: datetime, stale: datetime) -> ColumnElement[bool]:
     return waited & unheard
 
 
-def _due_unit(job: JobRow, row: Row[int, str, int]) -> DueUnit:
-    return DueUnit(id=row.id, role=Role(row.role), position=row.position, job_id=job.id, kind=job.kind)
+def _due_unit(job: JobRow, row: Row[int, str, int, float | None], turn: int) -> DueUnit:
+    role = Role(row.role)
+    return DueUnit(id=row.id, role=role, position=row.position, job_id=job.id, kind=job.kind, urgent=turn == 0)

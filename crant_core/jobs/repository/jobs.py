@@ -6,6 +6,7 @@ import hashlib
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, func, select
@@ -15,9 +16,19 @@ from sqlalchemy.orm import Session
 from crant_core import ids as identifiers
 from crant_core.errors import IdempotencyMismatch, NotFound
 from crant_core.jobs.database import Database
-from crant_core.jobs.model import ItemState, Role
+from crant_core.jobs.model import ItemState, JobState, Role
 from crant_core.jobs.repository.events import append
-from crant_core.jobs.tables import ArtifactRow, AttemptRow, EventRow, InputRow, ItemRow, JobRow, LeaderRow, UnitRow
+from crant_core.jobs.tables import (
+    ArtifactRow,
+    AttemptRow,
+    DependencyRow,
+    EventRow,
+    InputRow,
+    ItemRow,
+    JobRow,
+    LeaderRow,
+    UnitRow,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +46,9 @@ class NewJob:
     label: str = ""
     priority: int = 0
     idempotency_key: str | None = None
+    reuse: bool = True
+    deadline: datetime | None = None
+    after: Sequence[str] = ()  #: jobs that must be done first
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,10 +96,12 @@ class JobRepository:
 
     def _insert(self, session: Session, new: NewJob) -> JobRow:
         now = self.database.now()
-        fields = {name: value for name, value in vars(new).items() if name != "ids"}
+        fields = {name: value for name, value in vars(new).items() if name not in ("ids", "after")}
         job = JobRow(id=secrets.token_hex(6), input_id=_store_input(session, new.ids), created_at=now, **fields)
+        job.state = JobState.WAITING if new.after else JobState.PLANNING
         session.add(job)
         session.flush()
+        session.add_all(DependencyRow(job_id=job.id, after_id=other) for other in dict.fromkeys(new.after))
         session.add(UnitRow(job_id=job.id, role=Role.PLAN))
         append(session, job, now, "submitted", kind=job.kind, label=job.label, given=len(new.ids))
         return job
@@ -102,6 +118,12 @@ class JobRepository:
         if job is None:
             raise NotFound(f"there is no job {job_id}", value=job_id, hint="list yours with GET /v1/jobs")
         return job
+
+    def after(self, job_id: str) -> list[str]:
+        """List the jobs that one comes after."""
+        query = select(DependencyRow.after_id).where(DependencyRow.job_id == job_id)
+        with self.database.reading() as session:
+            return list(session.scalars(query.order_by(DependencyRow.after_id)))
 
     def recent(
         self, viewer: Viewer, *, before: int | None = None, limit: int = 50, state: str | None = None
@@ -121,16 +143,18 @@ class JobRepository:
             return session.scalars(select(InputRow.count).where(InputRow.id == job.input_id)).one()
 
     def items(self, job_id: str, *, after: int = -1, limit: int = 100, state: ItemState | None = None) -> list[ItemRow]:
-        """List a job's items in input order, after a position."""
+        """List a job's items in input order, after a position; the failed ones are with those in quarantine."""
         query = select(ItemRow).where(ItemRow.job_id == job_id, ItemRow.position > after)
         if state is not None:
-            query = query.where(ItemRow.state == state)
+            states = [state, ItemState.QUARANTINED] if state == ItemState.FAILED else [state]
+            query = query.where(ItemRow.state.in_(states))
         with self.database.reading() as session:
             return list(session.scalars(query.order_by(ItemRow.position).limit(limit)))
 
     def error_counts(self, job_id: str) -> dict[str, int]:
         """Count a job's failed items by error code."""
-        query = select(ItemRow.error_code, func.count()).where(ItemRow.job_id == job_id, ItemRow.error_code.isnot(None))
+        failed = ItemRow.state.in_([ItemState.FAILED, ItemState.QUARANTINED])
+        query = select(ItemRow.error_code, func.count()).where(ItemRow.job_id == job_id, failed)
         with self.database.reading() as session:
             rows = session.execute(query.group_by(ItemRow.error_code).order_by(func.count().desc()))
             return {code: count for code, count in rows if code is not None}

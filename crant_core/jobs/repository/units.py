@@ -7,22 +7,48 @@ puts the worker's token on the row; every later write locks the row and must fin
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from dataclasses import dataclass, replace
+from datetime import timedelta
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, exists, insert, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from crant_core import ids as identifiers
-from crant_core.errors import CrantError, LeaseLost
+from crant_core.errors import CrantError
 from crant_core.jobs.database import Database
-from crant_core.jobs.model import ItemState, JobState, Role, UnitState, outcome
-from crant_core.jobs.repository.events import append, lock_job, move
-from crant_core.jobs.tables import ArtifactRow, AttemptRow, InputRow, ItemRow, JobRow, UnitRow
-from crant_core.times import TimeBase
+from crant_core.jobs.model import ACTIVE, UNIT_TRANSITIONS, ItemState, Role, UnitState, before, outcome
+from crant_core.jobs.repository import reuse
+from crant_core.jobs.repository.ending import end_attempt, finish_if_last, hold, requeue
+from crant_core.jobs.repository.events import lock_job, move
+from crant_core.jobs.repository.failing import Giver
+from crant_core.jobs.repository.recording import Outcome, StoredFile, artifact_row, record
+from crant_core.jobs.sizing import running_mean
+from crant_core.jobs.tables import ArtifactRow, AttemptRow, InputRow, ItemRow, JobRow, UnitRow, table_of
+
+#: how attempts end that were taken from their worker, which may not know it yet
+TAKEN_AWAY = ("cancelled", "worker_lost", "deadline_exceeded")
+
+# Built once, as those in `events`.
+_UNITS = table_of(UnitRow)
+_IS_ACTIVE = exists().where(JobRow.id == _UNITS.c.job_id, JobRow.state.in_(ACTIVE))
+_TAKE = (
+    update(_UNITS)
+    .where(_UNITS.c.id == bindparam("of"), _UNITS.c.state.in_(before(UNIT_TRANSITIONS, UnitState.RUNNING)), _IS_ACTIVE)
+    .values(
+        state=UnitState.RUNNING,
+        token=bindparam("new_token"),
+        lease_until=bindparam("until"),
+        attempt=_UNITS.c.attempt + 1,
+    )
+    .returning(_UNITS.c.role, _UNITS.c.job_id, _UNITS.c.attempt)
+)
+_BEGUN = insert(table_of(AttemptRow))
+_JOB = select(JobRow).where(JobRow.id == bindparam("job_id"))
+_PENDING = (ItemRow.unit_id == bindparam("unit_id"), ItemRow.state == ItemState.PENDING)
+_OPEN_ITEMS = select(ItemRow).where(*_PENDING).order_by(ItemRow.position)
+_HAS_OPEN = select(ItemRow.id).where(*_PENDING).limit(1)
 
 
 @dataclass(frozen=True)
@@ -33,27 +59,7 @@ class ClaimedUnit:
     role: Role
     token: str
     job: JobRow
-    items: tuple[ItemRow, ...]  #: those not ended yet
-
-
-@dataclass(frozen=True, kw_only=True)
-class NewItem:
-    """One planned item; with an error it is over before it began."""
-
-    key: str
-    error: CrantError | None = None
-    metrics: dict[str, Any]
-
-
-@dataclass(frozen=True, kw_only=True)
-class StoredFile:
-    """A file whose bytes are in the store."""
-
-    name: str
-    media_type: str
-    size: int
-    sha256: str
-    meta: dict[str, Any]
+    items: tuple[ItemRow, ...]  #: those to be worked on
 
 
 class UnitRepository:
@@ -62,27 +68,36 @@ class UnitRepository:
     def __init__(self, database: Database, *, lease_seconds: float, max_attempts: int) -> None:
         self.database = database
         self.lease = timedelta(seconds=lease_seconds)
-        self.max_attempts = max_attempts
+        self._giver = Giver(max_attempts)
 
     def claim(self, unit_id: int, token: str, worker: str) -> ClaimedUnit | None:
-        """Take a queued unit, or return None if somebody else has it or it is over: the hint was stale."""
+        """Take a queued unit of an active job; None if somebody else has it or it is over: the hint was stale."""
+        try:
+            with self.database.writing() as session:
+                return self._claim(session, unit_id, token, worker)
+        except IntegrityError:  # a message the broker delivered again: its token had its attempt
+            return None
+
+    def _claim(self, session: Session, unit_id: int, token: str, worker: str) -> ClaimedUnit | None:
         now = self.database.now()
-        taken = (
-            update(UnitRow)
-            .where(UnitRow.id == unit_id, UnitRow.state == UnitState.QUEUED)
-            .values(state=UnitState.RUNNING, token=token, lease_until=now + self.lease, attempt=UnitRow.attempt + 1)
-            .returning(UnitRow.role, UnitRow.job_id, UnitRow.attempt)
-        )
+        row = session.execute(_TAKE, {"of": unit_id, "new_token": token, "until": now + self.lease}).one_or_none()
+        if row is None:
+            return None
+        attempt = {"unit_id": unit_id, "job_id": row.job_id, "number": row.attempt, "worker": worker}
+        session.execute(_BEGUN, attempt | {"token": token, "started_at": now, "items": 0})
+        job = session.scalars(_JOB, {"job_id": row.job_id}).one()
+        items = session.scalars(_OPEN_ITEMS, {"unit_id": unit_id}) if row.role == Role.RUN else ()
+        return ClaimedUnit(unit_id, Role(row.role), token, job, tuple(items))
+
+    def take_known(self, unit: ClaimedUnit) -> ClaimedUnit:
+        """Take results that exist already, and claim those that nobody is making.
+
+        What another unit is making just now is left out; it stays open, and is looked for again later.
+        """
         with self.database.writing() as session:
-            if session.get(AttemptRow, token) is not None:  # a message the broker delivered again: its time is over
-                return None
-            row = session.execute(taken).one_or_none()
-            if row is None:
-                return None
-            attempt = AttemptRow(token=token, unit_id=unit_id, number=row.attempt, worker=worker, started_at=now)
-            attempt.job_id = row.job_id
-            session.add(attempt)
-            return ClaimedUnit(unit_id, Role(row.role), token, *_load(session, row.job_id, unit_id, now))
+            job, _ = hold(session, unit.job.id, unit.id, unit.token)
+            mine = reuse.share_out(session, job, unit.token, unit.items, self.database.now())
+        return replace(unit, items=tuple(mine))
 
     def input_ids(self, job: JobRow) -> list[int]:
         """Return the ids a job was given, in order, duplicates included."""
@@ -96,44 +111,54 @@ class UnitRepository:
         with self.database.writing() as session:
             return len(session.execute(held.values(lease_until=until).returning(UnitRow.id)).all())
 
-    def complete_plan(self, unit: ClaimedUnit, time: TimeBase, items: Sequence[NewItem], items_per_unit: int) -> None:
-        """Store the planned items, cut the possible ones into units, and start the job."""
+    def taken_away(self, tokens: Iterable[str]) -> set[str]:
+        """Say which of these attempts are over without their worker's doing: cancelled, or given to another."""
+        over = select(AttemptRow.token).where(AttemptRow.token.in_(list(tokens)), AttemptRow.outcome.in_(TAKEN_AWAY))
+        with self.database.reading() as session:
+            return set(session.scalars(over))
+
+    def is_held(self, unit: ClaimedUnit) -> bool:
+        """Say whether this worker still holds a unit, without waiting for anybody."""
+        with self.database.reading() as session:
+            return session.scalar(select(UnitRow.id).where(*_held_by(unit.token))) is not None
+
+    def record(self, unit: ClaimedUnit, outcomes: Sequence[Outcome]) -> None:
+        """Record what became of some items, with their files, in one transaction.
+
+        Raises
+        ------
+        LeaseLost
+            The unit is somebody else's by now, or an item has ended already; nothing is changed.
+        """
         with self.database.writing() as session:
-            job, now = self._end(session, unit, "done")
-            job.timestamp, job.version, job.started_at = time.timestamp, time.version, now
-            job.total, job.failed = len(items), sum(item.error is not None for item in items)
-            _store_items(session, job.id, items, items_per_unit, now)
-            moment = {"asked": job.at, "timestamp": time.timestamp.isoformat(), "version": time.version}
-            append(session, job, now, "planned", **moment)
-            if job.failed == job.total:
-                _start_finish(session, job, now)
+            job, row = hold(session, unit.job.id, unit.id, unit.token)
+            record(session, job, row, outcomes, self.database.now())
+
+    def complete_run(self, unit: ClaimedUnit, outcomes: Sequence[Outcome] = (), *, seconds: float = 0.0) -> None:
+        """Record the last items and end a unit; the last one of its job starts the finish.
+
+        Items that are to be tried again, or that another unit is making, put the unit back into the queue.
+
+        Parameters
+        ----------
+        unit : ClaimedUnit
+        outcomes : sequence of Outcome
+        seconds : float
+            The time that all its items took.
+        """
+        with self.database.writing() as session:
+            (job, row), now = hold(session, unit.job.id, unit.id, unit.token), self.database.now()
+            record(session, job, row, outcomes, now)
+            if seconds and unit.items:
+                job.item_seconds = running_mean(job.item_seconds, seconds / len(unit.items))
+            is_open = session.scalar(_HAS_OPEN, {"unit_id": unit.id}) is not None
+            how = "postponed" if is_open else "done"
+            end_attempt(session, unit.token, now, how, items=len(unit.items), seconds=seconds)
+            if not is_open:
+                row.state, row.lease_until = UnitState.DONE, None
+                finish_if_last(session, job, now)
             else:
-                move(session, job, now, JobState.RUNNING)
-
-    def succeed_item(
-        self, unit: ClaimedUnit, item: ItemRow, metrics: dict[str, Any], files: Sequence[StoredFile], seconds: float
-    ) -> None:
-        """Record one item's result and files together."""
-        with self.database.writing() as session:
-            job, row, now = self._open_item(session, unit, item)
-            row.state, row.seconds, row.finished_at = ItemState.SUCCEEDED, seconds, now
-            row.metrics = row.metrics | metrics
-            session.add_all(_artifact_row(job.id, row.id, file, now) for file in files)
-            job.succeeded += 1
-            append(session, job, now, "item_succeeded", key=row.key, seconds=round(seconds, 3))
-
-    def fail_item(self, unit: ClaimedUnit, item: ItemRow, error: CrantError, traceback: str, seconds: float) -> None:
-        """Record that one item cannot be done; the others go on."""
-        with self.database.writing() as session:
-            job, row, now = self._open_item(session, unit, item)
-            row.seconds, row.traceback = seconds, traceback
-            _fail(session, job, row, error, now)
-
-    def complete_run(self, unit: ClaimedUnit) -> None:
-        """End a unit whose items have all ended; the last one of its job starts the finish."""
-        with self.database.writing() as session:
-            job, now = self._end(session, unit, "done")
-            _finish_if_last(session, job, now)
+                requeue(row, max(row.not_before or now, now + reuse.LOOK_AGAIN))
 
     def done_items(self, job_id: str) -> list[tuple[ItemRow, list[str]]]:
         """Return the succeeded items in order, each with the names of its files."""
@@ -144,147 +169,36 @@ class UnitRepository:
                 .order_by(ItemRow.position)
             ).all()
             names: dict[int | None, list[str]] = {}
-            for artifact in session.scalars(select(ArtifactRow).where(ArtifactRow.job_id == job_id)):
-                names.setdefault(artifact.item_id, []).append(artifact.name)
+            for item_id, name in session.execute(
+                select(ArtifactRow.item_id, ArtifactRow.name).where(ArtifactRow.job_id == job_id)
+            ):
+                names.setdefault(item_id, []).append(name)
             return [(row, names.get(row.id, [])) for row in rows]
 
     def complete_finish(self, unit: ClaimedUnit, files: Sequence[StoredFile]) -> None:
-        """Store the job's own files and end it."""
+        """Store the job's own files, in the place of those of an earlier finish, and end it."""
         with self.database.writing() as session:
-            job, now = self._end(session, unit, "done")
-            session.add_all(_artifact_row(job.id, None, file, now) for file in files)
+            (job, row), now = hold(session, unit.job.id, unit.id, unit.token), self.database.now()
+            row.state, row.lease_until = UnitState.DONE, None
+            end_attempt(session, unit.token, now, "done")
+            session.execute(delete(ArtifactRow).where(ArtifactRow.job_id == job.id, ArtifactRow.item_id.is_(None)))
+            session.add_all(ArtifactRow(**artifact_row(job.id, None, file, now)) for file in files)
             move(session, job, now, outcome(job.succeeded, job.failed))
 
     def give_back(self, token: str, error: CrantError) -> bool:
         """Let a unit that was not finished be tried again, or give it up; False if the token holds nothing.
 
-        Called for retryable errors, and for a process that died. A unit is tried `max_attempts` times.
+        Called for errors that are no single item's, and for a process that died.
         """
         with self.database.writing() as session:
-            holder = (UnitRow.token == token, UnitRow.state == UnitState.RUNNING)
-            job_id = session.scalar(select(UnitRow.job_id).where(*holder))
+            job_id = session.scalar(select(UnitRow.job_id).where(*_held_by(token)))
             job = lock_job(session, job_id) if job_id else None
-            unit = session.scalar(select(UnitRow).where(*holder).with_for_update())
+            unit = session.scalar(select(UnitRow).where(*_held_by(token)).with_for_update())
             if job is None or unit is None:
                 return False
-            self._release(session, job, unit, error)
+            self._giver.release(session, job, unit, error, self.database.now())
             return True
 
-    def _release(self, session: Session, job: JobRow, unit: UnitRow, error: CrantError) -> None:
-        now = self.database.now()
-        _end_attempt(session, unit.token, now, error.code)
-        if error.retryable and unit.attempt < self.max_attempts:
-            unit.state, unit.hint_at, unit.not_before = UnitState.QUEUED, None, now + _pause(unit.attempt)
-            append(session, job, now, "unit_retried", role=unit.role, attempt=unit.attempt, code=error.code)
-        else:
-            unit.state = UnitState.FAILED
-            self._give_up(session, job, unit, error, now)
-        unit.token, unit.lease_until = None, None
 
-    def _give_up(self, session: Session, job: JobRow, unit: UnitRow, error: CrantError, now: datetime) -> None:
-        if unit.role != Role.RUN:
-            job.error_code, job.error_message = error.code, str(error)
-            move(session, job, now, JobState.FAILED, code=error.code, message=str(error))
-            return
-        for row in session.scalars(select(ItemRow).where(ItemRow.unit_id == unit.id, _pending())):
-            _fail(session, job, row, error, now)
-        _finish_if_last(session, job, now)
-
-    def _hold(self, session: Session, unit: ClaimedUnit) -> JobRow:
-        """Lock the job, then make sure that this worker still holds the unit."""
-        job = lock_job(session, unit.job.id)
-        held = select(UnitRow.id).where(
-            UnitRow.id == unit.id, UnitRow.token == unit.token, UnitRow.state == UnitState.RUNNING
-        )
-        if session.scalar(held.with_for_update()) is None:
-            raise LeaseLost(value=unit.token)
-        return job
-
-    def _open_item(self, session: Session, unit: ClaimedUnit, item: ItemRow) -> tuple[JobRow, ItemRow, datetime]:
-        job = self._hold(session, unit)
-        row = session.get_one(ItemRow, item.id)
-        if row.state != ItemState.PENDING:
-            raise LeaseLost(f"item {row.key} has ended already", value=row.key)
-        return job, row, self.database.now()
-
-    def _end(self, session: Session, unit: ClaimedUnit, how: str) -> tuple[JobRow, datetime]:
-        job, now = self._hold(session, unit), self.database.now()
-        row = session.get_one(UnitRow, unit.id)
-        row.state, row.lease_until = UnitState.DONE, None
-        _end_attempt(session, unit.token, now, how)
-        return job, now
-
-
-def _load(session: Session, job_id: str, unit_id: int, now: datetime) -> tuple[JobRow, tuple[ItemRow, ...]]:
-    job = session.scalars(select(JobRow).where(JobRow.id == job_id)).one()
-    items = select(ItemRow).where(ItemRow.unit_id == unit_id, _pending()).order_by(ItemRow.position)
-    return job, tuple(session.scalars(items))
-
-
-def _pending() -> Any:
-    return ItemRow.state == ItemState.PENDING
-
-
-def _store_items(session: Session, job_id: str, items: Sequence[NewItem], items_per_unit: int, now: datetime) -> None:
-    """Insert items and units in bulk: 100 000 rows one by one would keep every other writer waiting."""
-    possible = [position for position, item in enumerate(items) if item.error is None]
-    unit_of = {position: order // items_per_unit for order, position in enumerate(possible)}
-    units = [{"job_id": job_id, "role": Role.RUN, "position": number} for number in sorted(set(unit_of.values()))]
-    if units:
-        session.execute(insert(UnitRow), units)
-    numbered = select(UnitRow.position, UnitRow.id).where(UnitRow.job_id == job_id, UnitRow.role == Role.RUN)
-    unit_ids = {number: unit_id for number, unit_id in session.execute(numbered)}  # noqa: C416 - rows are no tuples to mypy
-    rows = [_item_row(job_id, position, item, now) for position, item in enumerate(items)]
-    for position, row in enumerate(rows):
-        row["unit_id"] = unit_ids[unit_of[position]] if position in unit_of else None
-    if rows:
-        session.execute(insert(ItemRow), rows)
-
-
-def _item_row(job_id: str, position: int, item: NewItem, now: datetime) -> dict[str, Any]:
-    error = item.error
-    return {
-        "job_id": job_id,
-        "position": position,
-        "key": item.key,
-        "metrics": item.metrics,
-        "state": ItemState.FAILED if error else ItemState.PENDING,
-        "error_code": error and error.code,
-        "error_message": error and str(error),
-        "finished_at": now if error else None,
-    }
-
-
-def _fail(session: Session, job: JobRow, row: ItemRow, error: CrantError, now: datetime) -> None:
-    row.state, row.finished_at = ItemState.FAILED, now
-    row.error_code, row.error_message = error.code, str(error)
-    job.failed += 1
-    append(session, job, now, "item_failed", key=row.key, code=error.code, message=str(error))
-
-
-def _finish_if_last(session: Session, job: JobRow, now: datetime) -> None:
-    open_units = select(func.count()).where(
-        UnitRow.job_id == job.id, UnitRow.role == Role.RUN, UnitRow.state.in_([UnitState.QUEUED, UnitState.RUNNING])
-    )
-    session.flush()
-    if session.scalar(open_units) == 0:
-        _start_finish(session, job, now)
-
-
-def _start_finish(session: Session, job: JobRow, now: datetime) -> None:
-    session.add(UnitRow(job_id=job.id, role=Role.FINISH))
-    move(session, job, now, JobState.FINISHING)
-
-
-def _artifact_row(job_id: str, item_id: int | None, file: StoredFile, now: datetime) -> ArtifactRow:
-    return ArtifactRow(job_id=job_id, item_id=item_id, created_at=now, **vars(file))
-
-
-def _end_attempt(session: Session, token: str | None, now: datetime, how: str) -> None:
-    ended = update(AttemptRow).where(AttemptRow.token == token).values(ended_at=now, outcome=how)
-    session.execute(ended)
-
-
-def _pause(attempt: int) -> timedelta:
-    """Wait longer each time, and not all at once: full jitter over 1, 2, 4 … 60 seconds."""
-    return timedelta(seconds=random.uniform(0.1, min(60, 2.0 ** (attempt - 1))))  # noqa: S311 - not a secret
+def _held_by(token: str) -> tuple[ColumnElement[bool], ...]:
+    return UnitRow.token == token, UnitRow.state == UnitState.RUNNING

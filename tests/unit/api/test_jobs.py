@@ -9,8 +9,9 @@ from fastapi import FastAPI
 from api.routes import events as events_module
 from crant_core.errors import MeshNotFound
 from crant_core.jobs.model import Scope
-from crant_core.jobs.repository.units import StoredFile
-from tests.engine import ALICE, ROOT, Engine
+from crant_core.jobs.repository.recording import StoredFile
+from crant_core.kinds.skeletonize.spec import SkeletonizeOptions
+from tests.engine import ALICE, ROOT, Engine, an_outcome
 from tests.unit.api.conftest import Caller, caller
 
 BIG = 2**63 - 1
@@ -34,7 +35,7 @@ def test_a_submission_is_accepted_with_the_way_to_it(alice: Caller, engine: Engi
     assert response.headers["location"] == f"/v1/jobs/{job['id']}"
     expected = {"state": "planning", "given": 2, "at": "mat_3", "label": "first", "owner": "alice"}
     assert {name: job[name] for name in expected} == expected
-    assert job["params"] == {"waves": 1, "step_size": 1, "heal": True}
+    assert job["params"] == SkeletonizeOptions().model_dump()
     links = {link["rel"]: link["href"] for link in job["links"]}
     assert links["monitor"] == f"http://flower.test/tasks?name=skeletonize%20{job['id']}"
     assert alice("GET", links["self"]).json() == job
@@ -189,7 +190,7 @@ def test_artifacts_are_served_whole_and_in_ranges(app: FastAPI, alice: Caller, e
     file = StoredFile(
         name="1.swc", media_type="text/plain", size=10, sha256=app.state.services.store.put(data), meta={}
     )
-    engine.units.succeed_item(unit, unit.items[0], {}, [file], 0.1)
+    engine.units.record(unit, [an_outcome(unit.items[0], files=[file])])
     [listed] = alice("GET", f"/v1/jobs/{job.id}/artifacts").json()["artifacts"]
     assert (listed["name"], listed["size"]) == ("1.swc", 10)
     path = f"/v1/jobs/{job.id}/artifacts/1.swc"

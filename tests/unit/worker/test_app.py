@@ -63,6 +63,15 @@ def test_an_offer_names_its_job_and_has_the_kinds_time_limit(celery: Celery, mon
     assert "eta" not in sent
 
 
+def test_the_first_unit_of_a_job_goes_to_the_front(celery: Celery, monkeypatch: pytest.MonkeyPatch) -> None:
+    priorities: list[object] = []
+    monkeypatch.setattr(celery, "send_task", lambda name, **options: priorities.append(options["priority"]))
+    for urgent in (True, False):
+        due = DueUnit(id=7, role=Role.RUN, position=3, job_id="abc", kind="skeletonize", urgent=urgent)
+        CeleryQueue(celery).send(due)
+    assert priorities == [0, 6], "Redis reads the list of 0 first"
+
+
 def test_abandoned_drafts_are_swept_and_fresh_ones_kept(celery: Celery, tmp_path: Path) -> None:
     runtime = Runtime(celery.settings)
     folder = Path(str(runtime.store.folder)) / "aa"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,12 +12,12 @@ from billiard.exceptions import SoftTimeLimitExceeded
 from crant_core.errors import MeshNotFound, SourceUnavailable, VersionNotFound
 from crant_core.jobs.artifacts import CloudStore
 from crant_core.jobs.database import Database
-from crant_core.jobs.model import JobState
+from crant_core.jobs.model import ItemState, JobState
 from crant_core.jobs.queue import MemoryQueue
 from crant_core.jobs.tables import JobRow
 from crant_core.kinds.base import Context, DoneItem, File, ItemResult, PlannedItem
 from crant_core.sources.testing import MemorySource
-from tests.engine import Engine
+from tests.engine import ClockedDatabase, Engine
 from worker import runner as runner_module
 from worker.dispatcher import Dispatcher
 from worker.runner import Runner
@@ -39,6 +40,12 @@ class House:
             self.dispatcher.turn()
             self.queue.deliver(lambda unit, token: self.runner.execute(unit, token, "test"))
 
+    def work_through_pauses(self) -> None:
+        """Offer and do everything, the time passing as fast as needed."""
+        for _ in range(40):
+            self.work(1)
+            self.engine.database.pass_time(40)
+
     def finish(self, **fields: object) -> JobRow:
         """Submit a job, work until nothing is due, and look at it."""
         job = self.engine.submit(**fields)
@@ -49,6 +56,14 @@ class House:
 @pytest.fixture
 def house(sqlite: Database, tmp_path: Path) -> House:
     return House(sqlite, tmp_path)
+
+
+@pytest.fixture
+def clocked(sqlite: Database, sqlite_url: str, tmp_path: Path) -> Iterator[House]:
+    """A house whose time a test moves."""
+    database = ClockedDatabase(sqlite_url)
+    yield House(database, tmp_path)
+    database.close()
 
 
 @pytest.fixture
@@ -129,7 +144,7 @@ def test_an_error_that_may_pass_is_tried_again(
     monkeypatch.setattr(house.engine.database, "now", lambda: datetime(2100, 1, 1, tzinfo=UTC))
     house.work()
     assert house.engine.see(job).state == JobState.SUCCEEDED
-    assert [attempt.outcome for attempt in house.engine.jobs.attempts(job.id)][::-1][1] == "source_unavailable"
+    assert [attempt.outcome for attempt in house.engine.jobs.attempts(job.id)][::-1][1] == "postponed"
 
 
 def test_a_version_that_does_not_exist_fails_the_job(house: House, science: SimpleNamespace) -> None:
@@ -214,7 +229,7 @@ class TestPrepare:
         outcomes = [attempt.outcome for attempt in house.engine.jobs.attempts(job.id)]
         assert outcomes.count("source_unavailable") == 1
 
-    @pytest.mark.parametrize("error", [MeshNotFound("no mesh 2"), ZeroDivisionError("bug"), SoftTimeLimitExceeded()])
+    @pytest.mark.parametrize("error", [MeshNotFound("no mesh 2"), ZeroDivisionError("bug")])
     def test_after_any_other_error_the_guilty_item_fails_alone(
         self, house: House, science: SimpleNamespace, error: Exception
     ) -> None:
@@ -236,7 +251,7 @@ class TestPrepare:
         assert seen == [("1", None), ("2", None), ("3", None)]
         [failed] = [item for item in house.engine.jobs.items(job.id) if item.error_code]
         assert failed.key == "2"
-        assert failed.error_code == getattr(error, "code", "time_limit" if "Soft" in repr(error) else "internal")
+        assert failed.error_code == getattr(error, "code", "internal")
         assert "done" in {attempt.outcome for attempt in house.engine.jobs.attempts(job.id)}
 
     def test_only_open_items_are_prepared_again(
@@ -261,3 +276,55 @@ class TestPrepare:
 
 def _raise(error: Exception) -> None:
     raise error
+
+
+class TestTime:
+    """Units whose time is up."""
+
+    def test_a_unit_is_halved_until_the_slow_item_stands_alone(self, clocked: House, science: SimpleNamespace) -> None:
+        run = science.run
+        science.run = lambda context, key: _raise(SoftTimeLimitExceeded()) if key == "3" else run(context, key)
+        job = clocked.engine.submit(ids=range(1, 9), kind=MANY)
+        clocked.work_through_pauses()
+        job = clocked.engine.see(job)
+        assert (job.state, job.succeeded, job.failed) == (JobState.PARTIAL, 7, 1)
+        [slow] = clocked.engine.jobs.items(job.id, state=ItemState.FAILED)
+        assert (slow.key, slow.error_code, slow.state) == ("3", "time_limit", ItemState.FAILED)
+
+    def test_it_may_be_up_while_items_are_prepared(self, clocked: House, science: SimpleNamespace) -> None:
+        science.prepare = lambda context, keys: _raise(SoftTimeLimitExceeded()) if "2" in keys else None
+        job = clocked.engine.submit(ids=[1, 2, 3], kind=MANY)
+        clocked.work_through_pauses()
+        job = clocked.engine.see(job)
+        assert (job.succeeded, job.failed) == (2, 1)
+        assert clocked.engine.jobs.error_counts(job.id) == {"time_limit": 1}
+
+
+def test_science_that_asks_learns_that_nobody_wants_its_result(
+    house: House, science: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner_module, "_CHECK_SECONDS", 0.0)
+    asked = []
+
+    def run(context: Context, key: str) -> ItemResult:
+        context.check()
+        asked.append(key)
+        house.engine.control.cancel(job.id)
+        context.check()
+        raise AssertionError("went on")
+
+    science.run = run
+    job = house.engine.submit(ids=[1, 2, 3], kind=MANY)
+    house.work()
+    assert asked == ["1"]
+    now = house.engine.see(job)
+    assert (now.state, now.cancelled, now.failed) == (JobState.CANCELLED, 3, 0)
+
+
+def test_a_plan_may_be_a_generator_of_many_items(house: House, science: SimpleNamespace) -> None:
+    science.plan = lambda context, ids: (PlannedItem(key=str(number)) for number in range(12_001))
+    job = house.engine.submit(ids=[1], kind=MANY)
+    house.work(1)
+    job = house.engine.see(job)
+    assert (job.state, job.total) == (JobState.RUNNING, 12_001)
+    assert [item.key for item in house.engine.jobs.items(job.id, after=11_998)] == ["11999", "12000"]

@@ -12,9 +12,12 @@ from sqlalchemy import select
 from api.deps import COOKIE
 from crant_core.errors import CrantError
 from crant_core.jobs.model import Role, Scope
-from crant_core.jobs.repository.units import ClaimedUnit, NewItem, StoredFile
-from crant_core.jobs.tables import JobRow, UnitRow
-from tests.engine import NOON, Engine
+from crant_core.jobs.repository.cutting import cut
+from crant_core.jobs.repository.planning import NewItem
+from crant_core.jobs.repository.recording import Outcome, StoredFile
+from crant_core.jobs.repository.units import ClaimedUnit
+from crant_core.jobs.tables import ItemRow, JobRow, UnitRow
+from tests.engine import Engine, an_outcome
 
 PNG = b"\x89PNG\r\n\x1a\n not really"
 SITE = "http://crant.test"
@@ -54,19 +57,20 @@ class Lab:
         """A job that runs: one unit with these items."""
         job = self.engine.submit(**fields)
         items = [NewItem(key=key, metrics={"is_latest": True}) for key in keys]
-        self.engine.units.complete_plan(self.claim(job, Role.PLAN), NOON, items, 1000)
+        self.engine.plan(self.claim(job, Role.PLAN), items, 1000)
         return job
 
     def run(self, job: JobRow, metrics: dict[str, Any] | None = None, **errors: CrantError) -> None:
         """Do all items; those named in errors (as k<key>) fail."""
         unit = self.claim(job, Role.RUN)
-        for item in unit.items:
-            if error := errors.get(f"k{item.key}"):
-                self.engine.units.fail_item(unit, item, error, "trace", 0.5)
-            else:
-                files = [self.file(f"{item.key}.swc", b"swc " + item.key.encode())]
-                self.engine.units.succeed_item(unit, item, metrics or {"cable_length_um": 1234.56}, files, 12.25)
-        self.engine.units.complete_run(unit)
+        self.engine.units.complete_run(unit, [self.outcome(i, metrics, errors.get(f"k{i.key}")) for i in unit.items])
+
+    def outcome(self, item: ItemRow, metrics: dict[str, Any] | None, error: CrantError | None) -> Outcome:
+        if error:
+            item.attempts = 100  # so that errors that may pass are final too
+            return an_outcome(item, error, seconds=0.5)
+        files = [self.file(f"{item.key}.swc", b"swc " + item.key.encode())]
+        return an_outcome(item, metrics=metrics or {"cable_length_um": 1234.56}, files=files, seconds=12.25)
 
     def finish(self, job: JobRow) -> None:
         """End the job with a picture and a manifest."""
@@ -87,6 +91,7 @@ class Lab:
         return job
 
     def claim(self, job: JobRow, role: Role) -> ClaimedUnit:
+        cut(self.engine.database, job.id, 1)
         query = select(UnitRow.id).where(UnitRow.job_id == job.id, UnitRow.role == role)
         with self.engine.database.reading() as session:
             unit_id = session.scalars(query).one()

@@ -10,6 +10,7 @@ from sqlalchemy.exc import OperationalError
 
 from crant_core.errors import MeshNotFound, VersionNotFound, WorkerLost
 from crant_core.jobs.model import JobState
+from tests.engine import an_outcome
 from tests.unit.api.dashboard.conftest import PNG, Browser, Lab
 
 FIRST, SECOND = "576460754037774676", "9223372036854775807"
@@ -124,7 +125,7 @@ def test_a_planning_job_waits_for_its_items(alice: Browser, lab: Lab) -> None:
 def test_a_running_job_shows_how_far_it_is_and_where_events_go_on(alice: Browser, lab: Lab) -> None:
     job = lab.planned([FIRST, SECOND], label="on its way")
     unit = lab.engine.claim_run(job)
-    lab.engine.units.succeed_item(unit, unit.items[0], {"n_nodes": 1234}, [], 4.04)
+    lab.engine.units.record(unit, [an_outcome(unit.items[0], metrics={"n_nodes": 1234}, files=[], seconds=4.04)])
     page = alice.get(f"/jobs/{job.id}").text
     (bar,) = (attrs for attrs in Elements(page).attributes("svg") if attrs.get("role") == "progressbar")
     assert (bar["aria-valuenow"], bar["aria-valuemax"]) == ("1", "2")

@@ -1,0 +1,44 @@
+"""Outcomes of items on their way to the database: a few at a time, and none waits for long."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from crant_core.jobs.repository.recording import Outcome
+from crant_core.jobs.repository.units import ClaimedUnit, UnitRepository
+
+_MOST = 250  #: outcomes in one transaction
+_SECONDS = 0.5  #: that an outcome may wait, as long as items end
+
+
+class Outbox:
+    """Collects the outcomes of one unit.
+
+    A crash loses what is collected, so these items are done again: never more than half a second of work, and the one
+    in hand.
+    """
+
+    def __init__(self, units: UnitRepository, unit: ClaimedUnit, patiently: Callable[..., Callable[..., None]]) -> None:
+        self.units = units
+        self.unit = unit
+        self.patiently = patiently
+        self.waiting: list[Outcome] = []
+        self.began = self.sent = time.monotonic()
+
+    def add(self, outcome: Outcome) -> None:
+        """Take an outcome, and record all if it is time."""
+        self.waiting.append(outcome)
+        if len(self.waiting) >= _MOST or time.monotonic() - self.sent >= _SECONDS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Record what is waiting; raises `LeaseLost` if the unit is somebody else's by now."""
+        waiting, self.waiting, self.sent = self.waiting, [], time.monotonic()
+        if waiting:
+            self.patiently(self.units.record)(self.unit, waiting)
+
+    def close(self) -> None:
+        """Record the rest and end the unit."""
+        seconds = time.monotonic() - self.began
+        self.patiently(self.units.complete_run)(self.unit, self.waiting, seconds=seconds)
