@@ -2,7 +2,8 @@
 
 A kind is one folder `crant_core/kinds/<name>/`. `run.py` has plain functions, three of them always:
 
-    plan(context, ids) -> list[PlannedItem]     what to do, and what is known at once to be impossible
+    plan(context, ids) -> Iterable[PlannedItem] what to do, and what is known at once to be impossible; a generator
+                                                keeps memory bounded, as items are stored while they come
     run(context, key) -> ItemResult             one item; called again after a crash, so it must be idempotent
     finish(context, items) -> list[File]        what only the whole job can say
 
@@ -21,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -51,6 +53,28 @@ class IdParameters(Parameters):
     )
 
 
+class SynapseFilters(Parameters):
+    """Which synapses count, in every kind that counts them; the conditions work in this order."""
+
+    min_size: float | None = Field(default=None, ge=0, description="Leave out smaller synapses, in voxels")
+    clean: bool = Field(default=True, description="Leave out synapses of a neuron with itself, and with background")
+    threshold: int = Field(default=1, ge=1, description="Leave out pairs with fewer synapses")
+
+
+class Reuse(StrEnum):
+    """When the result of an item can serve other jobs, whoever's they are.
+
+    Only what `run` returns for a key is shared, so it must follow from key, parameters, dataset and maybe time alone.
+    """
+
+    #: never: results depend on the job's other items, or change by themselves
+    NEVER = "never"
+    #: in jobs at the same time, such as a materialization version
+    SAME_TIME = "same_time"
+    #: always: what a key means never changes, as with the shape of a root id
+    ALWAYS = "always"
+
+
 @dataclass(frozen=True, kw_only=True)
 class KindSpec:
     """What the service must know of a kind without loading its science."""
@@ -60,9 +84,18 @@ class KindSpec:
     code_version: int  #: raised by the author whenever results change
     parameters: type[IdParameters]
     runner: str  #: module with plan, run, finish
-    items_per_unit: int
+    items_per_unit: int  #: a guess for the first units; the next ones are sized by what these cost
     time_limit: int  #: seconds a unit may take before its process is killed
     example: dict[str, object]
+    largest_unit: int | None = None  #: items that a unit may have, whatever they cost; 20 times the guess if left out
+    reuse: Reuse = Reuse.NEVER
+    result_parameters: tuple[str, ...] | None = None  #: those an item's result depends on; all if left out
+    bytes_per_item: int | None = None  #: what an item fetches, roughly, for estimates
+
+    @property
+    def most_items(self) -> int:
+        """Items that a unit may have."""
+        return self.largest_unit or 20 * self.items_per_unit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +106,8 @@ class Context:
     time: TimeBase
     parameters: dict[str, object]
     read: Callable[[str], bytes]  #: read a stored artifact of this job by name
+    #: raises if nobody wants the result any more (cancelled, or given to another worker): call it in loops that last
+    check: Callable[[], None] = lambda: None
     prepared: Any = None  #: what the kind's `prepare` made for the items of this unit
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from crant_core.kinds.neuropil_matrices.files import provenance
-from crant_core.kinds.neuropil_matrices.surfaces import places_of
+from crant_core.kinds.neuropil_matrices.surfaces import places_for
 from crant_core.matrices import Counts, count_synapses_by_neuropil
 from crant_core.matrices.counting import summed
 from crant_core.matrices.synapses import OTHER
@@ -69,19 +69,19 @@ def outputs_of(context: Context, roots: Sequence[int], options: NeuropilMatrices
     SourceError
     """
     source: Any = context.source
-    names = None if options.neuropils is None else tuple(options.neuropils)
     filters, position = Filters(options.threshold, options.min_size), POSITIONS[options.position]
     question = Question(source, context.time, update=False)
+    places = places_for(context, options)
     rows = filters.keep(table.fetch(question, [{PRE: roots}], (*filters.columns, position)))
     known = np.isfinite(table.positions(rows, position)).all(axis=1)
     counts = count_synapses_by_neuropil(
         rows.iloc[np.flatnonzero(known)],
-        places_of(source.dataset, names),
+        places,
         position_column=position,
         include_other=options.include_other,
     )
     pre = rows[PRE].to_numpy()
-    return Outputs(counts, _numbers(pre), _numbers(pre[~known]), provenance(context, options))
+    return Outputs(counts, _numbers(pre), _numbers(pre[~known]), provenance(context, options, places.absent))
 
 
 def part_of(counts: Counts, root: int) -> Counts:

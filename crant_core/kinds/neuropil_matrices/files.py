@@ -57,8 +57,8 @@ def _read(context: Context, names: Iterable[str]) -> Iterator[Counts]:
         yield counts_in(context.read(name))
 
 
-def provenance(context: Context, options: NeuropilMatricesOptions) -> dict[str, Scalar]:
-    """Say where, when and how the synapses were counted."""
+def provenance(context: Context, options: NeuropilMatricesOptions, absent: Iterable[str]) -> dict[str, Scalar]:
+    """Say where, when and how the synapses were counted, and which neuropils the dataset lacks if all were wanted."""
     dataset = context.source.dataset
     return {
         "kind": SPEC.name,
@@ -67,6 +67,7 @@ def provenance(context: Context, options: NeuropilMatricesOptions) -> dict[str, 
         "timestamp": context.time.timestamp.isoformat(),
         "materialization_version": context.time.version,
         "neuropils": "all" if options.neuropils is None else ", ".join(options.neuropils),
+        "neuropils_absent": ", ".join(absent),
         "include_other": options.include_other,
         "position": options.position,
         "min_size": options.min_size,

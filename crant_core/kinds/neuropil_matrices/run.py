@@ -10,12 +10,12 @@ from collections.abc import Iterable, Sequence
 
 from crant_core.ids import parse_id
 from crant_core.kinds.base import Context, DoneItem, File, ItemResult, PlannedItem
+from crant_core.kinds.neurons import items_of
 from crant_core.kinds.neuropil_matrices import summary
 from crant_core.kinds.neuropil_matrices.counting import Outputs, outputs_of, part_of
 from crant_core.kinds.neuropil_matrices.files import counts_file
-from crant_core.kinds.neuropil_matrices.planning import items_of
 from crant_core.kinds.neuropil_matrices.spec import NeuropilMatricesOptions
-from crant_core.kinds.neuropil_matrices.surfaces import places_of
+from crant_core.kinds.neuropil_matrices.surfaces import places_for
 
 
 def plan(context: Context, ids: Sequence[int]) -> list[PlannedItem]:
@@ -30,8 +30,7 @@ def plan(context: Context, ids: Sequence[int]) -> list[PlannedItem]:
     InvalidInput
     SourceError
     """
-    names = _options(context).neuropils
-    places_of(context.source.dataset, None if names is None else tuple(names))
+    places_for(context, _options(context))
     return items_of(context, ids)
 
 
@@ -55,7 +54,7 @@ def run(context: Context, key: str) -> ItemResult:
 
 
 def finish(context: Context, items: Iterable[DoneItem]) -> list[File]:
-    """Merge all counts: `counts.parquet`, `matrices.parquet`, `type_sums.parquet` and `heatmaps.png`."""
+    """Merge all counts, and say what became of the ids that were given; see `summary.files`."""
     return summary.files(context, list(items), _options(context))
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from crant_core.ids import RootId
-from crant_core.kinds.base import MAX_INLINE_IDS, IdParameters, KindSpec, Parameters
+from crant_core.kinds.base import MAX_INLINE_IDS, IdParameters, KindSpec, Parameters, Reuse
 
 Word = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 
@@ -55,5 +55,7 @@ SPEC = KindSpec(
     runner="crant_core.kinds.neuropil_matrices.run",
     items_per_unit=50,  # their synapses are fetched together
     time_limit=1800,
+    largest_unit=200,  # all their synapses are in memory at once
+    reuse=Reuse.SAME_TIME,
     example={"ids": ["576460754037774276"], "threshold": 2},
 )

@@ -7,10 +7,13 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from crant_core.ids import parse_id
+from crant_core.kinds import files as result
 from crant_core.kinds.base import Context, DoneItem, File, Scalar
+from crant_core.kinds.neurons import types_of
 from crant_core.kinds.neuropil_matrices.files import counts_file, merged, parquet, provenance
-from crant_core.kinds.neuropil_matrices.planning import types_of
 from crant_core.kinds.neuropil_matrices.spec import NeuropilMatricesOptions
+from crant_core.kinds.neuropil_matrices.surfaces import places_for
+from crant_core.kinds.neuropil_matrices.tables import cell_types_file, neurons_file, notes
 from crant_core.matrices import Counts, DirectedNestedMatrix, NeuropilCollection
 from crant_core.matrices.parquet import VERSION
 from crant_core.matrices.synapses import OTHER
@@ -28,9 +31,14 @@ _CELLS = 4_000_000  # of a matrix of neurons that is drawn: more than there are 
 
 def files(context: Context, items: Sequence[DoneItem], options: NeuropilMatricesOptions) -> list[File]:
     """Merge the counts of all items, and make all files of them."""
-    counts, meta = merged(context, items), provenance(context, options) | {"n_neurons": len(items)}
-    types = types_of(context, options.cell_types)
+    counts, given = merged(context, items), types_of(context, options.cell_types)
+    types = {one.root_id: one.cell_type for one in given if one.used and one.root_id is not None}
     matrices = matrices_of(counts, [parse_id(item.key) for item in items], types, options)
+    meta = (
+        provenance(context, options, places_for(context, options).absent)
+        | {"n_neurons": len(items)}
+        | notes(items, given)
+    )
     weighted = meta | {
         "weight_mode": options.weight_mode,
         "normalization_scope": options.normalization_scope,
@@ -40,6 +48,8 @@ def files(context: Context, items: Sequence[DoneItem], options: NeuropilMatrices
         "n_typed": len(types),
     }
     return [
+        neurons_file(items, meta),
+        *([cell_types_file(given, meta)] if given else []),
         counts_file(COUNTS, counts, meta),
         parquet(MATRICES, matrices.to_parquet, weighted | {"format": "neuropil_collection", "format_version": VERSION}),
         *_type_sums(matrices, weighted),
@@ -72,17 +82,14 @@ def matrices_of(
 def _type_sums(matrices: NeuropilCollection, meta: dict[str, Scalar]) -> list[File]:
     """Write one row for each neuropil, source type and target type that are connected; none without types."""
     import pyarrow as pa
-    from pyarrow.parquet import write_table
 
     if not meta["n_typed"]:
         return []
     rows = [row for name, matrix in matrices.items() for row in _rows(name, matrix)]
     fields = ("neuropil", "string"), ("pre_type", "string"), ("post_type", "string"), ("weight", "double")
     kinds = (*fields, ("n_pre", "int64"), ("n_post", "int64"))
-    described: dict[str, Scalar] = meta | {"format": "parquet", "format_version": 1}
     schema = pa.schema([(name, pa.type_for_alias(kind)) for name, kind in kinds])
-    table = pa.Table.from_pylist(rows, schema).replace_schema_metadata({k: str(v) for k, v in described.items()})
-    return [parquet(TYPE_SUMS, lambda path: write_table(table, path, compression="zstd"), described)]
+    return [result.parquet(TYPE_SUMS, pa.Table.from_pylist(rows, schema), meta)]
 
 
 def _rows(neuropil: str, matrix: DirectedNestedMatrix) -> Iterator[dict[str, Any]]:

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from crant_core.errors import MeshNotFound, NoMatchesError
-from crant_core.neuropils import NEUROPIL_MESH_DICT, prepare
-from crant_core.neuropils.meshes import load_neuropil_meshes
+from crant_core.neuropils import prepare
+from crant_core.neuropils.meshes import load_all_neuropil_meshes, load_neuropil_meshes
 from crant_core.settings import library_settings
 from crant_core.synapses.in_mesh import within_boxes
 
@@ -17,7 +16,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from crant_core.datasets import Dataset
-    from crant_core.mesh import Mesh
+    from crant_core.kinds.base import Context
+    from crant_core.kinds.neuropil_matrices.spec import NeuropilMatricesOptions
     from crant_core.neuropils import Neuropils
     from crant_core.neuropils.containment import Containment
 
@@ -27,6 +27,7 @@ class Places:
     """Knows the neuropils of places whose unit is known, so that it warns of none."""
 
     neuropils: Neuropils
+    absent: tuple[str, ...] = ()  #: CRANT's neuropils that all of the dataset's do not include
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -36,6 +37,12 @@ class Places:
     def find(self, points: NDArray[np.float64], /) -> Containment:
         """Find the neuropils of each place, (n, 3) in nm."""
         return within_boxes(self.neuropils, points)
+
+
+def places_for(context: Context, options: NeuropilMatricesOptions) -> Places:
+    """Load the neuropils of a job; see `places_of`."""
+    names = None if options.neuropils is None else tuple(options.neuropils)
+    return places_of(context.source.dataset, names)
 
 
 @lru_cache(maxsize=2)
@@ -52,25 +59,8 @@ def places_of(dataset: Dataset, names: tuple[str, ...] | None) -> Places:
         The dataset has no source of neuropils.
     SourceError
     """
-    meshes = _all(dataset) if names is None else load_neuropil_meshes(dict.fromkeys(names), dataset)
-    return Places(prepare(meshes, library_settings().cache_folder))
-
-
-def _all(dataset: Dataset) -> dict[str, Mesh]:
-    """Load all neuropils: at once if the source has all of CRANT's, else one by one, for it does not list them."""
-    known = list(NEUROPIL_MESH_DICT.values())
-    try:
-        return load_neuropil_meshes(known, dataset)
-    except (MeshNotFound, NoMatchesError):
-        found = {name: mesh for one in known for name, mesh in _if_there(one, dataset).items()}
-    if not found:
-        hint = "name those that it has"
-        raise NoMatchesError(f"{dataset.name} has none of CRANT's neuropils", value=dataset.name, hint=hint)
-    return found
-
-
-def _if_there(name: str, dataset: Dataset) -> dict[str, Mesh]:
-    try:
-        return load_neuropil_meshes([name], dataset)
-    except (MeshNotFound, NoMatchesError):
-        return {}
+    if names is None:
+        meshes, absent = load_all_neuropil_meshes(dataset)
+    else:
+        meshes, absent = load_neuropil_meshes(dict.fromkeys(names), dataset), ()
+    return Places(prepare(meshes, library_settings().cache_folder), absent)

@@ -1,17 +1,24 @@
 from __future__ import annotations
 
 import io
+import json
 from datetime import UTC, datetime
 
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
+from pydantic import ValidationError
 
-from crant_core.errors import MeshNotFound, NotARoot, SkeletonError
+from crant_core.errors import InvalidParameters, MeshNotFound, NotARoot, SkeletonError
+from crant_core.kinds import skeletons
 from crant_core.kinds.base import Context, DoneItem, File, ItemResult
 from crant_core.kinds.registry import get_kind, load_runner
-from crant_core.kinds.skeletonize import run, summary
+from crant_core.kinds.skeletonize import run
+from crant_core.kinds.skeletonize.spec import SkeletonizeOptions
 from crant_core.mesh import Mesh
+from crant_core.morphology.choices import chosen
+from crant_core.skeleton.parquet import read_parquet
+from crant_core.skeleton.precomputed import read_precomputed
 from crant_core.skeleton.swc import read_swc
 from crant_core.sources.testing import MemorySource
 from crant_core.times import TimeBase
@@ -100,12 +107,12 @@ class TestRun:
             "materialization_version": "2",
             "units": "nm",
             "method": "wavefront",
-            "waves": "1",
-            "step_size": "2",
+            "edges_per_step": "2.0",
+            "shave": "True",
             "heal": "False",
         }
         assert expected.items() <= header.items()
-        assert header["code"].startswith("skeletonize 1, crant-batch ")
+        assert header["code"].startswith("skeletonize 3, crant-batch ")
         assert "origin" in header["frame"]
         assert {str(name): str(value) for name, value in file.meta.items()}.items() <= header.items()
 
@@ -116,12 +123,61 @@ class TestRun:
 
     def test_running_twice_gives_the_same_bytes(self, source):
         first, second = (run.run(context(source), str(FORK)) for _ in range(2))
-        assert first == second
         assert isinstance(first, ItemResult)
+        assert first.files == second.files
+        measured = [{k: v for k, v in one.metrics.items() if not k.endswith("_seconds")} for one in (first, second)]
+        assert measured[0] == measured[1]
 
     def test_parameters_reach_the_engine(self, source):
         fine, coarse = (run.run(context(source, step_size=step), str(TUBE)) for step in (1, 4))
         assert coarse.metrics["n_nodes"] < fine.metrics["n_nodes"] / 2
+
+    def test_quality_and_cost_are_numbers_beside_the_size(self, source):
+        metrics = run.run(context(source), str(FORK)).metrics
+        assert 0.9 < metrics["coverage"] <= 1
+        assert 0.95 < metrics["inside"] <= 1
+        assert metrics["radius_nm"] == pytest.approx(100, rel=0.1)
+        assert min(metrics[f"{what}_seconds"] for what in ("download", "skeleton", "writing")) >= 0
+
+    def test_every_format_has_the_same_nodes_and_says_what_it_is(self, source):
+        result = run.run(context(source, formats=["swc", "precomputed", "parquet"]), str(FORK))
+        assert [file.name for file in result.files] == [f"{FORK}.swc", f"{FORK}.precomputed", f"{FORK}.parquet"]
+        assert result.metrics["file_bytes"] == sum(len(file.data) for file in result.files)
+        swc, precomputed, parquet = (file.data for file in result.files)
+        exact = read_parquet(parquet)
+        assert exact.nodes == pytest.approx(read_swc(swc).nodes, abs=6e-4)
+        assert exact.nodes == pytest.approx(read_precomputed(precomputed).nodes, abs=1e-2)
+        assert {file.meta["timestamp"] for file in result.files} == {"2026-01-15T08:10:00.654321+00:00"}
+        assert {file.meta["units"] for file in result.files} == {"nm"}
+
+    def test_skeletor_is_there_to_compare_with(self, source):
+        (file,) = run.run(context(source, method="skeletor", waves=2), str(TUBE)).files
+        assert (header_of(file)["method"], header_of(file)["waves"]) == ("skeletor", "2")
+
+    def test_defaults_are_the_engine_s(self):
+        assert run.choices_of(SkeletonizeOptions()) == chosen()
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            {"formats": []},
+            {"formats": ["swc", "swc"]},
+            {"formats": ["obj"]},
+            {"method": "teasar"},
+            {"method": "l2", "remove_soma_hairball": True},
+            {"remove_soma_hairball": True, "find_soma": False},
+            {"method": "skeletor", "step_size": 1.5},
+            {"elsewhere": 2},
+            {"step_size": 0},
+        ],
+    )
+    def test_what_cannot_be_done_is_refused_with_the_request(self, wrong):
+        with pytest.raises(ValidationError):
+            SkeletonizeOptions.model_validate(wrong)
+
+    def test_l2_chunks_need_cave(self, source):
+        with pytest.raises(InvalidParameters, match="CAVE"):
+            run.run(context(source, method="l2"), str(FORK))
 
     def test_a_root_without_mesh_fails(self, source):
         with pytest.raises(MeshNotFound):
@@ -146,7 +202,9 @@ class TestFinish:
         assert table["n_ends"].to_pylist() == [2, 3]
         assert table.schema.metadata[b"dataset"] == b"memory"
         assert table.schema.metadata[b"timestamp"] == b"2026-01-15T08:10:00.654321+00:00"
-        assert "µm" in table.schema.metadata[b"units"].decode()
+        assert "_um" in table.schema.metadata[b"units"].decode()
+        assert table.schema.field("coverage").type == "double"
+        assert table["id_match"].to_pylist() == [None, None]
 
     def test_a_metric_nobody_measured_is_null_not_zero(self, source):
         items, files = done(context(source), TUBE)
@@ -162,19 +220,27 @@ class TestFinish:
         with Image.open(io.BytesIO(picture.data)) as image:
             assert max(image.size) == 1200
 
+    def test_precomputed_skeletons_come_with_their_info_and_are_drawn(self, source):
+        wanted = context(source, formats=["precomputed"])
+        items, files = done(wanted, TUBE)
+        _, info, picture = run.finish(context(source, files, formats=["precomputed"]), items)
+        assert info.name == "precomputed.info.json"
+        assert json.loads(info.data)["crant"]["dataset"] == "memory"
+        assert picture.name == "skeletons.png"
+
     def test_nothing_to_draw_means_no_picture_but_a_table(self, source):
         (table,) = run.finish(context(source), [])
         assert table.name == "neurons.parquet"
         assert pq.read_table(io.BytesIO(table.data)).num_rows == 0
 
     def test_only_the_first_are_read_and_drawn_and_the_file_says_so(self, source, monkeypatch):
-        monkeypatch.setattr(summary, "DRAWN_AT_MOST", 1)
+        monkeypatch.setattr(skeletons, "DRAWN_AT_MOST", 1)
         items, files = done(context(source), TUBE, FORK)
         del files[f"{FORK}.swc"]
         table, picture = run.finish(context(source, files), items)
         assert (picture.meta["n_drawn"], picture.meta["n_neurons"]) == (1, 2)
         assert pq.read_table(io.BytesIO(table.data)).num_rows == 2
-        assert summary._caption(context(source), 1, 2).endswith("the first 1 of 2 neurons")
+        assert skeletons._caption(context(source), 1, 2).endswith("the first 1 of 2 neurons")
 
     def test_finishing_twice_gives_the_same_files(self, source):
         items, files = done(context(source), TUBE)

@@ -1,0 +1,1 @@
+"""The kind `adjacency`: numbers of synapses between neurons, as a sparse matrix."""

@@ -1,0 +1,1 @@
+"""The kind `connectivity`: the partners of neurons, with the numbers of synapses."""

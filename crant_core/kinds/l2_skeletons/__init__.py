@@ -1,0 +1,1 @@
+"""Neurons to coarse skeletons, through their L2 chunks."""

@@ -1,0 +1,1 @@
+"""Neurons to whole surfaces."""

@@ -1,0 +1,1 @@
+"""The kind `synapse_counts`: how many partners neurons have."""

@@ -1,0 +1,1 @@
+"""The kind `synapses`: single synapses of neurons."""

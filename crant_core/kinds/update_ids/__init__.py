@@ -1,0 +1,1 @@
+"""The kind `update_ids`: what became of root ids."""

@@ -1,0 +1,1 @@
+"""Surfaces to the L2 chunks of their vertices."""

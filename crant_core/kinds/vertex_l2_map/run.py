@@ -1,0 +1,73 @@
+"""Maps the vertices of neurons' surfaces to L2 chunks; loaded by workers only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from crant_core.errors import NotARoot
+from crant_core.ids import layer_of, parse_id
+from crant_core.kinds.base import Context, DoneItem, File, ItemResult, PlannedItem, Scalar
+from crant_core.kinds.vertex_l2_map import files
+from crant_core.kinds.vertex_l2_map.spec import VertexL2MapOptions
+from crant_core.vertex_map import Limits, SegmentationLookup, VertexAssigner, map_neuron
+
+if TYPE_CHECKING:
+    from crant_core.sources.cave import CaveSource
+
+
+def plan(context: Context, ids: Sequence[int]) -> list[PlannedItem]:
+    """Make each distinct id an item; those that cannot be roots fail at once, before anything is downloaded."""
+    layer = context.source.root_layer()
+    return [_planned(root_id, layer) for root_id in dict.fromkeys(ids)]
+
+
+def _planned(root_id: int, layer: int) -> PlannedItem:
+    of_layer = layer_of(root_id)
+    if of_layer == layer:
+        return PlannedItem(key=str(root_id))
+    message = f"{root_id} is an id of layer {of_layer}, not a root (layer {layer})"
+    return PlannedItem(key=str(root_id), error=NotARoot(message, value=root_id))
+
+
+def run(context: Context, key: str) -> ItemResult:
+    """Map one neuron: `{root}.vertices.parquet`, and `{root}.faces.parquet` if wanted.
+
+    Raises
+    ------
+    NotARoot
+    MeshNotFound
+    DataMissing
+    SourceError
+    """
+    root, options = parse_id(key), VertexL2MapOptions.model_validate(context.parameters)
+    source = cast("CaveSource", context.source)
+    lookup = SegmentationLookup(source) if options.cloudvolume_fallback else None
+    found = map_neuron(source, root, _limits(options), lookup)
+    meta: dict[str, Any] = files.provenance(context, options) | {"root_id": key}
+    stored = [files.vertices(key, found, options, meta)]
+    stored += [files.faces(key, found, meta)] if options.include_mesh else []
+    return ItemResult(metrics=_metrics(found), files=tuple(stored))
+
+
+def finish(context: Context, items: Iterable[DoneItem]) -> list[File]:
+    """Summarize the job: `neurons.parquet`, how much of each neuron's surface has L2 ids, and how they came about."""
+    options = VertexL2MapOptions.model_validate(context.parameters)
+    return [files.neurons(items, files.provenance(context, options))]
+
+
+def _limits(options: VertexL2MapOptions) -> Limits:
+    return Limits(max_distance=options.max_distance, ratio_better=options.ratio_better, hop_limit=options.hop_limit)
+
+
+def _metrics(found: VertexAssigner) -> dict[str, Scalar]:
+    coverage = found.coverage
+    return {
+        "n_vertices": coverage.vertices,
+        "n_faces": len(found.faces),
+        "share_mapped": coverage.share,
+        **{f"n_{method}": count for method, count in coverage.by_method.items()},
+        "n_l2_ids": coverage.l2_ids,
+        "n_l2_ids_without_point": coverage.l2_ids_without_point,
+        "n_l2_ids_without_vertices": coverage.l2_ids_without_vertices,
+    }
