@@ -41,8 +41,8 @@ check: $(INSTALLED) ## Lint, types and import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(INSTALLED) ## Measure ours and the peer side by side; writes docs/benchmarks.md
-	$(BIN)/python -m benchmarks
+bench: $(INSTALLED) ## Measure ours and the peers side by side, for docs/benchmarks.md (PART=matrices, FULL=1)
+	$(BIN)/python -m benchmarks $(PART) $(if $(FULL),--full)
 
 docs: $(INSTALLED) ## Write the documentation as a site, with the API reference, to site/
 	$(BIN)/mkdocs build --strict --quiet

@@ -1,15 +1,12 @@
 """Synapses to matrices: ours against what libraries offer, from the same columns in memory.
 
-10,000 neurons with 12 partners each in 1 M rows, 124 in 10 M; a pair is in up to three of 70 neuropils. CPU seconds of
-all threads, medians of rounds in which all take turns; memory is what a fresh process needs beyond the columns (its
-highest resident set).
-The dense adjacency is filled as crantpy fills it, cell by cell, once, because it takes so long. To disk, ours writes
-70 matrices of shares of the output with their axes and types to one Parquet file, pandas writes its table of shares.
+Each of 10,000 neurons has 12 partners in 1 M rows, 124 in 10 M; a pair is in up to three of 70 neuropils. All
+take turns; memory is what a fresh process needs beyond the columns (its highest resident set).
+The dense adjacency is filled as crantpy fills it, cell by cell, once, because it takes so long.
 """
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -22,11 +19,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from benchmarks.memory import grown_by, peak
 from benchmarks.timing import cpu_seconds
-from crant_core.matrices import NestedMatrix, count
+from crant_core.matrices import count
 
-NEURONS, NEUROPILS = 10_000, 70
-PAIRS_ROWS, REGIONS_ROWS = 1_000_000, 10_000_000
+TITLE = "Synapses to matrices"
+NEUROPILS = 70
+NEURONS = 10_000
+ROWS = {"adjacency": {False: 1_000_000, True: 1_000_000}, "70 matrices": {False: 1_000_000, True: 10_000_000}}
 ROUNDS = 3
 NAMES = tuple(f"neuropil_{number}" for number in range(NEUROPILS))
 OURS = "ours"
@@ -35,39 +35,35 @@ Table = pd.DataFrame
 Work = Callable[[Table], Any]
 
 
-def table() -> str:
+def table(full: bool = False) -> str:
     """Measure all rows, in one process, and memory in one process each."""
-    small, large = synapses(PAIRS_ROWS), synapses(REGIONS_ROWS)
     head = "| work | by | CPU, s | ours is faster by | memory, MB | bytes per row |\n|---|---|---|---|---|---|"
-    parts = [
-        *_rows("adjacency of 1 M rows", small, ADJACENCY),
-        *_rows("70 matrices of 10 M rows", large, REGIONS),
-        *_rows("70 matrices of 1 M rows: shares, ordered, on disk", small, DISK),
-    ]
-    return "\n".join(["## Synapses to matrices", "", (__doc__ or "").strip(), "", head, *parts, "", _absent()])
+    parts = [line for work in WORKS for line in _rows(work, synapses(ROWS[work][full], NEURONS))]
+    return "\n".join([(__doc__ or "").strip(), "", head, *parts, "", _absent()]).strip()
 
 
-def synapses(rows: int) -> Table:
+def synapses(rows: int, neurons: int) -> Table:
     """Return synapses with exact ids and the number of a neuropil, the same on every machine."""
     random = np.random.default_rng(6)
-    ids = np.sort(random.choice(2**34, NEURONS, replace=False)) + 576460752300000000
-    many = rows * 124 // REGIONS_ROWS
-    partners = random.integers(NEURONS, size=(NEURONS, many))
-    homes = random.integers(NEUROPILS, size=(NEURONS, many, 3), dtype=np.int32)
-    pre, which = random.integers(NEURONS, size=rows), random.integers(many, size=rows)
+    ids = np.sort(random.choice(2**34, neurons, replace=False)) + 576460752300000000
+    many = rows * 124 // (neurons * 1_000)  # of the thousand synapses of a neuron in the largest table
+    partners = random.integers(neurons, size=(neurons, many))
+    homes = random.integers(NEUROPILS, size=(neurons, many, 3), dtype=np.int32)
+    pre, which = random.integers(neurons, size=rows), random.integers(many, size=rows)
     region = homes[pre, which, random.integers(3, size=rows)]
     return pd.DataFrame({"neuropil": region, "pre": ids[pre], "post": ids[partners[pre, which]]})
 
 
-def _rows(work: str, data: Table, peers: dict[str, Work]) -> list[str]:
+def _rows(work: str, data: Table) -> list[str]:
+    peers = WORKS[work]
     times = _in_turns({name: partial(peer, data) for name, peer in peers.items()})
     with tempfile.TemporaryDirectory() as folder:
         for name in data:
             np.save(Path(folder) / f"{name}.npy", data[name].to_numpy())
-        peak = {name: _peak(folder, work, name) for name in peers}
+        grown = {name: peak("benchmarks.matrices", folder, work, name) for name in peers}
     return [
-        f"| {work} | {name} | {times[name]:.3f} | {times[name] / times[OURS]:.1f} × "
-        f"| {peak[name] / 1e6:,.0f} | {peak[name] / len(data):.0f} |"
+        f"| {work} of {len(data):,} rows | {name} | {times[name]:.3f} | {times[name] / times[OURS]:.1f} × "
+        f"| {grown[name] / 1e6:,.0f} | {grown[name] / len(data):.0f} |"
         for name in peers
     ]
 
@@ -80,30 +76,13 @@ def _in_turns(works: dict[str, Callable[[], Any]]) -> dict[str, float]:
     return {name: first[name] if name in slow else median(times[name] for times in rounds) for name in works}
 
 
-def _peak(folder: str, work: str, name: str) -> float:
-    """Return by how many bytes a fresh process grows that has loaded the columns and does the work."""
-    command = [sys.executable, "-m", "benchmarks.matrices", folder, work, name]
-    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-
-
 def _measure(folder: str, work: str, name: str) -> None:
-    peers = next(peers for start, peers in _WORKS.items() if work.startswith(start))
+    """Print what one way of doing one work takes; called in a process of its own."""
     columns = {column: np.load(Path(folder) / f"{column}.npy") for column in ("neuropil", "pre", "post")}
     data = pd.DataFrame(columns, copy=False)
-    peers[name](data.iloc[:1000])  # imports what it needs
-    before = _forget_peak()
-    peers[name](data)
-    print(_status("VmHWM") - before)
-
-
-def _forget_peak() -> int:
-    Path("/proc/self/clear_refs").write_text("5")  # Linux: the highest resident set becomes the present one
-    return _status("VmRSS")
-
-
-def _status(field: str) -> int:
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(field))
+    way = WORKS[work][name]
+    way(data.iloc[:1000])  # imports what it needs
+    print(grown_by(partial(way, data)))
 
 
 def _absent() -> str:
@@ -175,24 +154,6 @@ def _duckdb_regions(data: Table) -> Any:
     return duckdb.sql(query).fetchnumpy()
 
 
-# --- To disk ----------------------------------------------------------------------------------------------------------
-
-
-def _our_files(data: Table) -> Any:
-    counts = count(data["pre"].to_numpy(), data["post"].to_numpy(), data["neuropil"].to_numpy(), NAMES)
-    types = [f"T{number % 200}" for number in range(len(counts.ids))]
-    known = pd.DataFrame({"root_id": counts.ids, "cell_type": types})
-    with tempfile.TemporaryDirectory() as folder:
-        return NestedMatrix.from_counts(counts, known).to_parquet(Path(folder) / "matrices.parquet")
-
-
-def _pandas_files(data: Table) -> Any:
-    pairs = data.groupby(["neuropil", "pre", "post"]).size().reset_index(name="weight")
-    pairs["weight"] = pairs["weight"] / pairs.groupby(["neuropil", "pre"])["weight"].transform("sum")
-    with tempfile.TemporaryDirectory() as folder:
-        return pairs.to_parquet(Path(folder) / "shares.parquet")
-
-
 ADJACENCY: dict[str, Work] = {
     OURS: _our_adjacency,
     "dense, cell by cell": _cell_by_cell,
@@ -209,12 +170,8 @@ if find_spec("polars"):
     REGIONS["polars group_by"] = _polars_regions
 if find_spec("duckdb"):
     REGIONS["DuckDB"] = _duckdb_regions
-DISK: dict[str, Work] = {OURS: _our_files, "pandas, table only": _pandas_files}
-_WORKS = {"adjacency": ADJACENCY, "70 matrices of 10 M": REGIONS, "70 matrices of 1 M": DISK}
+WORKS = {"adjacency": ADJACENCY, "70 matrices": REGIONS}
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        _measure(*sys.argv[1:])
-    else:
-        print(table())
+    _measure(*sys.argv[1:])

@@ -24,8 +24,10 @@ from crant_core.synapses.listing import _lists
 from crant_core.synapses.partners import connectivity_of, counts_of
 from crant_core.synapses.rows import positions
 
-ROWS = 1_000_000
+TITLE = "Synapses"
+ROWS = {False: 200_000, True: 1_000_000}
 NEURONS = 2_000
+ATTACHED = {False: ((100, 2_000),), True: ((100, 2_000), (10, 100_000))}
 NODES = 4_000
 ROUNDS = 3
 _FIRST = 8 << 56
@@ -36,19 +38,19 @@ _PART = 20  # of the rows, where all would take too long
 Work = Callable[[pd.DataFrame], object]
 
 
-def table() -> str:
-    """Measure everything on a million rows."""
-    rows = _synapses(ROWS, NEURONS)
-    head = "| | ours, s | peer's way, s | ratio |\n|---|---|---|---|"
+def table(full: bool = False) -> str:
+    """Measure everything on the same rows."""
+    rows = _synapses(ROWS[full], NEURONS)
+    head = f"| {len(rows):,} rows | ours, s | peer's way, s | ratio |\n|---|---|---|---|"
     lines = [
         _line(f"matrix of {NEURONS:,} neurons", rows, partial(_matrix, sparse=False), _peer_matrix, _PART),
         _line("the same, sparse", rows, partial(_matrix, sparse=True), None),
         _line("partners, threshold 3", rows, _partners, _peer_partners),
         _line(f"counts of partners, {NEURONS:,} neurons", rows, _counts, _peer_counts),
         _line("positions in pixels", rows, _pixels, _peer_pixels),
-        *(_attaching(neurons, each) for neurons, each in ((100, 2_000), (10, 100_000))),
+        *(_attaching(neurons, each) for neurons, each in ATTACHED[full]),
     ]
-    return "\n".join([f"## Synapses, {ROWS:,} rows", "", (__doc__ or "").strip(), "", head, *lines])
+    return "\n".join([(__doc__ or "").strip(), "", head, *lines])
 
 
 def _line(what: str, rows: pd.DataFrame, ours: Work, peer: Work | None, part: int = 1) -> str:
