@@ -30,6 +30,7 @@ _NAMES = {
     "caching": ("cached_per_id", "cached_result", "clear_global_cache", "get_global_cache"),
     "dataset_client": (
         "DatasetClient",
+        "MeshClient",
         "MicronsProdClient",
         "MinniePublicClient",
         "V1ddClient",
@@ -39,6 +40,7 @@ _NAMES = {
     "datasets": ("CaveTableStore", "Dataset", "FileStore", "SeaTableStore", "get_dataset"),
     "decorators": ("inject_dataset", "parse_neuroncriteria", "retry", "retry_func"),
     "errors": ("CrantError", "FilteringError", "NoMatchesError"),
+    "exports": ("CloudFileViewExport", "TableExportClient"),
     "identity": (
         "find_common_time",
         "get_lineage_graph",
@@ -49,8 +51,19 @@ _NAMES = {
         "supervoxels_to_roots",
         "update_ids",
     ),
+    "l2": (
+        "find_anchor_loc",
+        "get_l2_chunk_info",
+        "get_l2_dotprops",
+        "get_l2_graph",
+        "get_l2_info",
+        "get_l2_meshes",
+        "get_l2_skeleton",
+    ),
     "matrices": ("DirectedNestedMatrix", "NestedMatrix", "NeuropilCollection"),
     "mesh": ("Mesh",),
+    "meshes": ("get_mesh_neuron",),
+    "morphology": ("get_skeletons", "skeletonize_neuron", "skeletonize_neurons_parallel"),
     "neuroglancer": (
         "add_annotation_layer",
         "add_skeleton_layer",
@@ -79,7 +92,16 @@ _NAMES = {
         "neuron_to_segments",
         "snap_to_id",
     ),
-    "skeleton": ("Skeleton", "skeletonize_mesh"),
+    "skeleton": ("Skeleton", "remove_soma_hairball", "shave_skeleton", "skeletonize_mesh"),
+    "somata": (
+        "detect_soma",
+        "detect_soma_mesh",
+        "detect_soma_skeleton",
+        "divide_local_neighbourhood",
+        "get_soma_from_annotations",
+        "measure_soma",
+        "reroot_at_soma",
+    ),
     "synapses": (
         "attach_synapses",
         "count_synapses_in_mesh",

@@ -14,26 +14,34 @@ CrantError
 │   ├── UnknownKind
 │   └── WrongType
 ├── NotFound                        the thing asked for does not exist
+│   ├── ExportNotFound
 │   ├── MeshNotFound
 │   ├── NoMatchesError
 │   ├── NotARoot
 │   └── VersionNotFound
 ├── Conflict                        it exists, but not in a state that allows this
 │   ├── IdempotencyMismatch
-│   └── LeaseLost
+│   ├── LeaseLost
+│   └── WrongState
 ├── AccessDenied                    the service does not accept the caller's token
 │   ├── TokenMissing
 │   └── TokenInvalid
 ├── SourceError                     CAVE or a bucket refused
 │   ├── DataMissing                 the bucket lacks a piece (retryable: fresh edits are meshed with a delay)
+│   ├── ExportBroken                an exported table is not what its header file says
+│   ├── ExportPending               its header file is there, its data is not yet (retryable)
 │   ├── Incomplete                  a table came in parts that are not a whole (retryable)
 │   ├── SourceTokenMissing
 │   ├── SourceUnavailable           (retryable)
 │   └── Truncated                   the server cut the answer short
 ├── StoreUnavailable                the artifact store cannot be written (retryable)
 ├── SkeletonError                   a mesh from which no skeleton can be made
+│   └── IdMismatch                  a skeleton that leads out of its neuron
 ├── NotInstalled                    a package or program that this needs is not there
 ├── WorkerLost                      the process died (retryable)
+├── Quarantined                     every process that worked on this item alone died
+├── DeadlineExceeded                the job was not done in time
+├── DependencyFailed                a job that this one comes after did not succeed
 ├── TimeLimit                       the work took longer than its kind allows
 ├── Internal                        a bug of ours
 └── StackError                      a part of the embedded stack did not start
@@ -49,6 +57,10 @@ from typing import Any, ClassVar
 
 class WrongUnitWarning(UserWarning):
     """Positions are so far from everything that they are probably in another unit than was said."""
+
+
+class UnknownUnitWarning(UserWarning):
+    """Positions are in voxels of a size that nobody said."""
 
 
 class CrantError(Exception):
@@ -163,6 +175,12 @@ class NotFound(CrantError, LookupError):
     code = "not_found"
 
 
+class ExportNotFound(NotFound, ValueError):
+    """There is no such exported table."""
+
+    code = "export_not_found"
+
+
 class MeshNotFound(NotFound):
     """The source has no mesh for this root id."""
 
@@ -205,6 +223,12 @@ class LeaseLost(Conflict):
     code = "lease_lost"
 
 
+class WrongState(Conflict):
+    """The job is not in a state in which this makes sense."""
+
+    code = "wrong_state"
+
+
 class AccessDenied(CrantError, PermissionError):
     """The token does not allow this."""
 
@@ -233,6 +257,19 @@ class DataMissing(SourceError):
     """The bucket does not have, or does not show, a piece of what was asked for."""
 
     code = "data_missing"
+    retryable = True
+
+
+class ExportBroken(SourceError):
+    """The exported table is not what its header file says."""
+
+    code = "export_broken"
+
+
+class ExportPending(SourceError):
+    """The export has its header file, but no data yet."""
+
+    code = "export_pending"
     retryable = True
 
 
@@ -275,6 +312,12 @@ class SkeletonError(CrantError):
     code = "skeleton_error"
 
 
+class IdMismatch(SkeletonError):
+    """Too many nodes of the skeleton lie in another neuron, or in none."""
+
+    code = "id_mismatch"
+
+
 class NotInstalled(CrantError, ImportError):
     """A package or program that this needs is not installed."""
 
@@ -286,6 +329,24 @@ class WorkerLost(CrantError):
 
     code = "worker_lost"
     retryable = True
+
+
+class Quarantined(CrantError):
+    """Every process that worked on this item alone died."""
+
+    code = "quarantined"
+
+
+class DeadlineExceeded(CrantError):
+    """The job was not done before its deadline."""
+
+    code = "deadline_exceeded"
+
+
+class DependencyFailed(CrantError):
+    """A job that this one comes after did not succeed."""
+
+    code = "dependency_failed"
 
 
 class TimeLimit(CrantError):

@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 import tempfile
 
+import hypothesis
 import platformdirs
 
 pytest_plugins = ["tests.fixtures.database", "tests.fixtures.sandbox", "tests.fixtures.service"]
+
+hypothesis.settings.register_profile("house", deadline=None)  # machines are busy; no test asserts wall time
+hypothesis.settings.load_profile("house")
 
 # Building the sandbox's world takes half a minute: all runs on a machine share it.
 _worlds = os.environ.get("CRANT_SANDBOX_CACHE") or str(platformdirs.user_cache_path("crant") / "sandbox")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from enum import StrEnum
 from pathlib import Path
 from typing import get_args
 
@@ -11,6 +12,7 @@ from typer.main import get_command
 
 from crant_core.cli import app
 from crant_core.cli.sandbox import Profile
+from crant_core.jobs.model import ITEM_TRANSITIONS, JOB_TRANSITIONS, UNIT_TRANSITIONS
 from crant_core.jobs.settings import Settings
 from crant_core.sandbox.faults.profiles import NAMES
 from tests.fixtures.neurons import live_roots
@@ -67,6 +69,19 @@ def test_every_decision_is_listed() -> None:
     listed = (ROOT / "docs" / "decisions" / "README.md").read_text()
     for page in (ROOT / "docs" / "decisions").glob("0*.md"):
         assert f"({page.name})" in listed
+
+
+@pytest.mark.parametrize(
+    ("heading", "table"), [("Jobs", JOB_TRANSITIONS), ("Units", UNIT_TRANSITIONS), ("Items", ITEM_TRANSITIONS)]
+)
+def test_the_engines_page_has_all_states_and_what_leads_where(
+    heading: str, table: dict[StrEnum, frozenset[StrEnum]]
+) -> None:
+    section = (ROOT / "docs" / "engine.md").read_text().split(f"### {heading}\n")[1].split("#")[0]
+    for state, following in table.items():
+        names = ", ".join(f"`{other}`" for other in type(state) if other in following) or "–"
+        assert f"| `{state}` | {names} |" in section
+    assert section.count("\n| `") == len(table)
 
 
 def test_every_package_is_on_the_map() -> None:

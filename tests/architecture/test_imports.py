@@ -70,6 +70,8 @@ def test_the_contracts_hold() -> None:
         ("crant_core/skeleton/__init__.py", "import sqlalchemy", "science knows nothing of the service"),
         ("crant_core/kinds/skeletonize/spec.py", "import crant_core.skeleton", "a kind's spec is light"),
         ("crant_core/kinds/neuropil_matrices/spec.py", "import crant_core.neuropils", "a kind's spec is light"),
+        ("crant_core/kinds/vertex_l2_map/spec.py", "import crant_core.vertex_map", "a kind's spec is light"),
+        ("crant_core/l2/chunks.py", "import crant_core.vertex_map", "one direction inside the library"),
         ("crant_core/neuropils/names.py", "import crant_core.matrices", "one direction inside the library"),
         ("crant_core/synapses/rows.py", "import crant_core.matrices", "one direction inside the library"),
         ("crant_core/client.py", "import crant_core.jobs.tables", "client and command line are light"),

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crant_core.errors import SourceError, Truncated
+from crant_core.errors import InvalidInput, SourceError, Truncated
 from crant_core.sources.table_parts import EVERYWHERE, Box, Part, around, batches_of
 from crant_core.sources.tables import Tables
 from crant_core.times import TimeBase
@@ -39,13 +39,13 @@ class Server:
     def query_table(
         self,
         name: str,
-        filter_in_dict: Mapping[str, list[int]],
+        filter_in_dict: Mapping[str, list[int]] | None = None,
         filter_spatial_dict: Mapping[str, Any] | None = None,
         **_: Any,
     ) -> pd.DataFrame:
         self.asked += 1
         found = self.frame
-        for column, ids in filter_in_dict.items():
+        for column, ids in (filter_in_dict or {}).items():
             found = found[found[column].isin(ids)]
         for column, (low, high) in (filter_spatial_dict or {}).items():
             assert all(first < last for first, last in zip(low, high, strict=True))  # or else the server fails
@@ -92,6 +92,35 @@ def test_too_many_rows_at_one_place_are_an_error_and_no_part():
     assert server.asked < 200
 
 
+@settings(max_examples=60, deadline=None)
+@given(held=rows, limit=st.integers(2, 12), low=points, ids=st.booleans())
+def test_the_rows_of_a_box_do_not_depend_on_the_row_limit(held, limit, low, ids):
+    unlike = list({tuple(axis // 2 for axis in row[2]): row for row in held}.values())
+    unlike = [(pre, post, tuple(axis // 2 * 2 for axis in place)) for pre, post, place in unlike]
+    box = Box(low, (low[0] + 150, low[1] + 150, low[2] + 150))
+    where = {"pre": [INSIDE + 1, INSIDE + 2]} if ids else {}
+    found = tables(Server(unlike, limit)).select("t", where, BASE, ["id"], place="at_position", box=box)
+    inside = [row for row, one in enumerate(unlike) if _has(box, one[2]) and (not ids or one[0] in {1, 2})]
+    assert found["id"].tolist() == inside
+
+
+def test_a_box_is_asked_once_if_the_server_gives_it_whole():
+    server = Server([(1, 1, (5, 5, 5)), (1, 1, (50, 5, 5)), (2, 1, (10, 0, 10))], 10)
+    found = tables(server).select("t", {}, BASE, place="at_position", box=Box((0, 0, 0), (10, 10, 10)))
+    assert (found["id"].tolist(), server.asked) == ([0, 2], 1)
+
+
+@pytest.mark.parametrize(
+    ("where", "box", "told"),
+    [({"pre": [1]}, Box((0, 0, 0), (1, 1, 1)), "no position that is to be in it"), ({}, None, "which rows of t")],
+)
+def test_what_says_not_which_rows_is_refused_before_anything_is_asked(where, box, told):
+    server = Server([(1, 1, (0, 0, 0))], 5)
+    with pytest.raises(InvalidInput, match=told):
+        tables(server).select("t", where, BASE, box=box)
+    assert server.asked == 0
+
+
 def test_without_a_place_one_id_is_not_divided():
     with pytest.raises(Truncated):
         tables(Server([(1, 1, (0, 0, 0)), (1, 1, (9, 9, 9))], 2)).select("t", {"pre": [INSIDE + 1]}, BASE)
@@ -120,7 +149,7 @@ def test_ids_of_all_columns_together_fit_into_a_request():
 def test_the_longest_list_is_halved_and_single_ids_are_not():
     first, second = Part({"a": [1], "b": [4, 5, 6]}).fewer_ids()
     assert (first.where, second.where) == ({"a": [1], "b": [4]}, {"a": [1], "b": [5, 6]})
-    assert Part({"a": [1], "b": [4]}).fewer_ids() == ()
+    assert Part({"a": [1], "b": [4]}).fewer_ids() == Part({}).fewer_ids() == ()
 
 
 @given(low=points, size=st.tuples(*[st.integers(1, 300)] * 3), point=st.tuples(*[st.integers(-600, 600)] * 3))
