@@ -70,7 +70,7 @@ def readline(process: subprocess.Popen[str]) -> str:
     return line
 
 
-def until(condition: object, seconds: float = 60) -> None:
+def until(condition: object, seconds: float = 180) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline
