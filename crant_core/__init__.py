@@ -60,7 +60,7 @@ _NAMES = {
         "get_l2_meshes",
         "get_l2_skeleton",
     ),
-    "matrices": ("DirectedNestedMatrix", "NestedMatrix", "NeuropilCollection"),
+    "matrices": ("All", "DirectedNestedMatrix", "NestedMatrix", "NeuropilCollection"),
     "mesh": ("Mesh",),
     "meshes": ("get_mesh_neuron",),
     "morphology": ("get_skeletons", "skeletonize_neuron", "skeletonize_neurons_parallel"),

@@ -2,6 +2,7 @@
 
 CrantError
 ├── InvalidInput                    the caller must change something
+│   ├── DifferentNeuropils
 │   ├── FilteringError
 │   ├── InvalidId
 │   ├── InvalidTime
@@ -101,6 +102,12 @@ class InvalidInput(CrantError, ValueError):
     """The input cannot be used."""
 
     code = "invalid_input"
+
+
+class DifferentNeuropils(InvalidInput):
+    """Counts of different neuropils do not add up."""
+
+    code = "different_neuropils"
 
 
 class FilteringError(InvalidInput):

@@ -61,7 +61,7 @@ def describe(running: RunningStack) -> None:
         "data": str(running.data),
     }
     if running.sandbox_url:
-        rows["offline CAVE"] = f"{running.sandbox_url}  (dataset demo)"
+        rows["offline CAVE"] = f"{running.sandbox_url}  (dataset demo; token: 'sandbox' in {running.data}/secrets.json)"
     show.out.print()
     show.facts(rows)
     show.out.print("\n  Press Ctrl-C to stop.\n")

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, issparse
 
-from crant_core.errors import InvalidInput, TooDense
+from crant_core.errors import InvalidInput, TooDense, WrongType
 from crant_core.matrices.axes import Axis
 from crant_core.matrices.normalising import by_row
 from crant_core.matrices.reading import neuron_labels
@@ -113,12 +113,18 @@ class Blocks:
         Raises
         ------
         TooDense
-            It has more than `DENSE_CELLS` cells; `normalising.by_row(matrix.sparse)` stays sparse.
+            It has more than `DENSE_CELLS` cells; `relative_sparse` stays sparse.
         """
         if by_type:
             shares = by_row(csr_array(self._type_sums()))
             return _table(shares.toarray(), self._rows.boundaries, self._columns.boundaries)
-        return _table(dense(by_row(self._weights)), self._rows.neurons, self._columns.neurons)
+        hint = "use .relative_sparse or get_relative_weights(by_type=True), or choose fewer neurons"
+        return _table(dense(by_row(self._weights), hint=hint), self._rows.neurons, self._columns.neurons)
+
+    @property
+    def relative_sparse(self) -> Any:
+        """What `get_relative_weights` returns, as a scipy.sparse.csr_array of any size; `.sparse` has its order."""
+        return by_row(self._weights)
 
     def edges(self) -> pd.DataFrame:
         """List the connections: columns `pre`, `post` (int64 where all neurons are ids, else str) and `weight`."""
@@ -149,7 +155,7 @@ class Blocks:
         return parquet.write_matrix(self, path)
 
     def to_networkx(self) -> Any:
-        """Return a `networkx.DiGraph`: nodes are neurons with their `type`, edges have a `weight`."""
+        """Return a `networkx.DiGraph`: nodes are neurons, with their `type` if they have one; edges have a `weight`."""
         from crant_core.matrices import conversion
 
         return conversion.to_networkx(self)
@@ -182,7 +188,7 @@ class Blocks:
         Parameters
         ----------
         output_path : str or path, optional
-            Save the picture here, at 300 dpi; the folder is made if it is not there.
+            Save the picture in this file, at 300 dpi; its folder is made if it is not there.
         level : {"neuron", "type_mean", "type_sum"}
             Draw `matrix` with the boundaries of types, `mean_type_matrix` or `sum_type_matrix`.
         figsize : (float, float)
@@ -192,7 +198,8 @@ class Blocks:
         vmin_percentile, vmax_percentile : float
             Percentiles of the values that are not 0 where the colours start and end; 0 itself is white.
         min_neurons_for_plot : int
-            Leave out types with fewer neurons. Neurons without a type are left out if it is more than 1.
+            Leave out types with fewer neurons; 1 or more. Neurons without a type, which are labelled as such at the
+            end of an axis, are left out if it is more than 1.
         linewidth_scale : float
             Factor for the width of boundaries.
 
@@ -226,8 +233,16 @@ class Blocks:
         return np.asarray((self._rows.indicator() @ self._weights @ self._columns.indicator().T).toarray())
 
 
-def dense(weights: Any, max_cells: int | None = DENSE_CELLS) -> NDArray[np.float64]:
+def dense(weights: Any, max_cells: int | None = DENSE_CELLS, hint: str | None = None) -> NDArray[np.float64]:
     """Write a sparse matrix out with its zeros.
+
+    Parameters
+    ----------
+    weights : scipy.sparse array
+    max_cells : int or None
+        How many cells it may have.
+    hint : str, optional
+        What to do if it has more; left out, what one does with a matrix.
 
     Raises
     ------
@@ -236,7 +251,7 @@ def dense(weights: Any, max_cells: int | None = DENSE_CELLS) -> NDArray[np.float
     """
     cells = weights.shape[0] * weights.shape[1]
     if max_cells is not None and cells > max_cells:
-        hint = (
+        hint = hint or (
             "use .sparse, .edges(), .sum_type_matrix or .to_parquet(), choose fewer neurons, or say "
             f"to_frame(max_cells=None), which takes {cells * 8 / 1e9:.1f} GB"
         )
@@ -250,18 +265,23 @@ def weights_given(matrix: Any, rows: Axis, columns: Axis) -> Any:
 
     Raises
     ------
+    WrongType
+        It is neither.
     InvalidInput
         Shape or labels differ from the axes, or a weight is not a finite number.
     """
+    if not issparse(matrix) and not hasattr(matrix, "columns"):
+        hint = "give a pandas.DataFrame or a scipy.sparse array"
+        raise WrongType(f"the matrix is a {type(matrix).__name__}", value=type(matrix).__name__, hint=hint)
+    if matrix.shape != (len(rows), len(columns)):
+        message = f"the matrix is {matrix.shape[0]} × {matrix.shape[1]}, the axes are {len(rows)} × {len(columns)}"
+        raise InvalidInput(message, value=matrix.shape)
     if issparse(matrix):
         found = csr_array(matrix, dtype=np.float64, copy=True)
         found.sum_duplicates()
     else:
         _check_labels(matrix, rows, columns)
         found = csr_array(matrix.to_numpy(dtype=np.float64, na_value=np.nan))
-    if found.shape != (len(rows), len(columns)):
-        message = f"the matrix is {found.shape[0]} × {found.shape[1]}, the axes are {len(rows)} × {len(columns)}"
-        raise InvalidInput(message, value=found.shape)
     if not np.isfinite(found.data).all():
         raise InvalidInput("the matrix has cells that are not finite numbers")
     return found
@@ -269,8 +289,12 @@ def weights_given(matrix: Any, rows: Axis, columns: Axis) -> Any:
 
 def _check_labels(matrix: pd.DataFrame, rows: Axis, columns: Axis) -> None:
     for name, labels, axis in (("index", matrix.index, rows), ("columns", matrix.columns, columns)):
-        if tuple(neuron_labels(labels)) != axis.neurons:
-            raise InvalidInput(f"the {name} of the matrix differ from the neurons of the axis, or their order does")
+        given = neuron_labels(labels)
+        for place, (label, neuron) in enumerate(zip(given, axis.neurons, strict=True)):
+            if label != neuron:
+                message = f"at place {place} the {name} of the matrix says {label}, and the axis says {neuron}"
+                hint = "the same neurons in another order" if set(given) == set(axis.neurons) else "other neurons"
+                raise InvalidInput(message, value=label, hint=hint)
 
 
 def ids_or_names(labels: Sequence[str]) -> NDArray[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
     from crant_core.datasets import Dataset
 
+_log = logging.getLogger(__name__)
+
 Made = Callable[[Any, Axis, Axis], Blocks]
 
 
@@ -47,14 +50,22 @@ class Where:
 def of_connectivity(table: pd.DataFrame, request: Request) -> tuple[Any, Axis, Axis]:
     """Return weights and axes of a table of connectivity."""
     read = read_connectivity(table)
-    return request.plan(read.labels).build(read.weights, read.on_rows, read.on_columns)
+    return _told(*request.plan(read.labels).build(read.weights, read.on_rows, read.on_columns))
 
 
 def of_synapses(table: pd.DataFrame, pre_col: str, post_col: str, request: Request) -> tuple[Any, Axis, Axis]:
     """Return weights and axes of a table of synapses."""
     request.check_weights()
     read = read_synapses(table, pre_col, post_col, request.weight_column)
-    return request.plan(read.labels).from_counts(read.counts())
+    return _told(*request.plan(read.labels).from_counts(read.counts()))
+
+
+def _told(weights: Any, rows: Axis, columns: Axis) -> tuple[Any, Axis, Axis]:
+    """Log that nobody is left on an axis."""
+    for name, axis in (("rows", rows), ("columns", columns)):
+        if not len(axis):
+            _log.warning("no neuron is left on the %s of the matrix: it is %d × %d", name, len(rows), len(columns))
+    return weights, rows, columns
 
 
 def by_neuropil(  # noqa: PLR0917 - one caller each
@@ -83,6 +94,8 @@ def of_counts(made: Made, counts: Counts, request: Request) -> NeuropilCollectio
 def _collection(made: Made, counts: Counts, plan: Plan) -> NeuropilCollection:
     found = ((name, plan.from_counts(counts.of(name))) for name in _used(counts))
     matrices = {name: made(*parts) for name, parts in found if parts[0].nnz}
+    if not matrices:
+        _log.warning("no neuropil has synapses between the selected neurons: the collection is empty")
     return NeuropilCollection(
         matrices, open_neuropils=tuple(name for name in counts.open_neuropils if name in matrices)
     )

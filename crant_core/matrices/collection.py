@@ -8,7 +8,8 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from crant_core.errors import NoMatchesError
+from crant_core.errors import NoMatchesError, WrongType
+from crant_core.matrices.picture import is_folder
 from crant_core.matrices.reading import many
 
 if TYPE_CHECKING:
@@ -73,16 +74,26 @@ class NeuropilCollection(dict[str, Any]):
     def __dir__(self) -> list[str]:
         return [*super().__dir__(), *self]
 
-    def plot(self, name: str | Selector, **kwargs: Any) -> tuple[Figure, Axes] | dict[str, tuple[Figure, Axes]]:
+    def copy(self) -> NeuropilCollection:
+        """Return another collection of the same matrices."""
+        return NeuropilCollection(self, open_neuropils=self.open_neuropils)
+
+    def __copy__(self) -> NeuropilCollection:
+        return self.copy()
+
+    def plot(
+        self, name: str | Sequence[str] | Selector, **kwargs: Any
+    ) -> tuple[Figure, Axes] | dict[str, tuple[Figure, Axes]]:
         """Draw one matrix, or several.
 
         Parameters
         ----------
-        name : str or Selector
-            A neuropil, `All`, or `All.minus(...)`.
+        name : str, sequence of str, or Selector
+            A neuropil, several, `All`, or `All.minus(...)`; `crant_core.All`.
         **kwargs
             Given to each matrix' `plot`. Of several matrices each is saved under `output_path` with its name before
-            the suffix: `cx.png` becomes `cx_ellipsoid_body.png`.
+            the suffix: `cx.png` becomes `cx_ellipsoid_body.png`. In a folder, which ends with a slash or is there,
+            they are `ellipsoid_body.png` and so on.
 
         Returns
         -------
@@ -92,13 +103,20 @@ class NeuropilCollection(dict[str, Any]):
         ------
         NoMatchesError
             The collection has no such neuropil.
+        WrongType
+            `name` is none of these.
         """
-        if isinstance(name, Selector):
-            return {one: self[one].plot(**_own_path(one, kwargs)) for one in name.of(list(self))}
+        if isinstance(name, str):
+            found: tuple[Figure, Axes] = self._matrix(name).plot(**_in_folder(name, kwargs))
+            return found
+        chosen = name.of(list(self)) if isinstance(name, Selector) else _names(name)
+        matrices = {one: self._matrix(one) for one in chosen}
+        return {one: matrix.plot(**_own_path(one, kwargs)) for one, matrix in matrices.items()}
+
+    def _matrix(self, name: str) -> Any:
         if name not in self:
             raise unknown_neuropil(name, list(self))
-        found: tuple[Figure, Axes] = self[name].plot(**kwargs)
-        return found
+        return self[name]
 
     def to_parquet(self, path: str | PathLike[str]) -> Path:
         """Write all matrices into one file, with a column `neuropil`; see `from_parquet`."""
@@ -126,8 +144,21 @@ def unknown_neuropil(name: object, known: Sequence[str]) -> NoMatchesError:
     return NoMatchesError(f"the collection has no neuropil {name!r}", value=name, hint=hint)
 
 
+def _names(given: Any) -> list[str]:
+    names = list(given) if isinstance(given, Iterable) else [given]
+    if not all(isinstance(one, str) for one in names):
+        hint = "give the name of a neuropil, a list of names, All, or All.minus(...)"
+        raise WrongType(f"{given!r} names no neuropil", value=given, hint=hint)
+    return names
+
+
 def _own_path(name: str, kwargs: dict[str, Any]) -> dict[str, Any]:
-    if kwargs.get("output_path") is None:
-        return kwargs
-    path = Path(kwargs["output_path"])
-    return kwargs | {"output_path": path.with_name(f"{path.stem}_{name}{path.suffix}")}
+    path = kwargs.get("output_path")
+    if path is None or is_folder(path):
+        return _in_folder(name, kwargs)
+    return kwargs | {"output_path": Path(path).with_name(f"{Path(path).stem}_{name}{Path(path).suffix}")}
+
+
+def _in_folder(name: str, kwargs: dict[str, Any]) -> dict[str, Any]:
+    path = kwargs.get("output_path")
+    return kwargs if path is None or not is_folder(path) else kwargs | {"output_path": Path(path) / f"{name}.png"}

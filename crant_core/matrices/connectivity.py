@@ -11,7 +11,7 @@ from scipy.sparse import csr_array
 
 from crant_core.errors import InvalidInput
 from crant_core.matrices.counting import summed
-from crant_core.matrices.reading import neuron_label, neuron_labels, numbers_in, rows_named
+from crant_core.matrices.reading import neuron_label, neuron_labels, numbers_in, rows_named, table_given
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,6 +55,7 @@ def read_connectivity(table: pd.DataFrame) -> Connectivity:
     InvalidId
         Ids are floats or missing.
     """
+    table_given(table, "connectivity")
     fitting = [fit for fit in FORMATS if fit[0] in table.columns and fit[1] in table.columns]
     if len(fitting) > 1:
         names = " and ".join(f"{source}/{target}" for source, target, _ in fitting)

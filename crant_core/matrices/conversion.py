@@ -22,7 +22,8 @@ def to_networkx(matrix: Blocks) -> Any:
     graph = nx.DiGraph()
     for axis in (matrix._rows, matrix._columns):
         types = axis.types()
-        graph.add_nodes_from((neuron, {"type": types.get(neuron)}) for neuron in axis.neurons)
+        graph.add_nodes_from(axis.neurons)
+        graph.add_nodes_from((neuron, {"type": kind}) for neuron, kind in types.items())
     weights = matrix.sparse
     pre = np.repeat(np.arange(weights.shape[0]), np.diff(weights.indptr)).tolist()
     edges = zip(pre, weights.indices.tolist(), weights.data.tolist(), strict=True)

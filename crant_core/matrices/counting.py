@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array
 
-from crant_core.errors import InvalidInput, NoMatchesError
+from crant_core.errors import DifferentNeuropils, InvalidInput, NoMatchesError
 from crant_core.matrices.hashing import Codes, Ids, factorise
 
 EVERYWHERE = "everywhere"  #: the name of the one neuropil of counts that know no neuropils
@@ -152,7 +152,11 @@ def summed(values: NDArray[Any], row: NDArray[np.integer], column: NDArray[np.in
 
 
 def merge(parts: Iterable[Counts]) -> Counts:
-    """Add up counts of different rows, as if all had been counted at once.
+    """Add up counts of disjoint parts of a table, as if all had been counted at once.
+
+    A row that is in two parts counts twice: `id`s are compared within a part only, because counts do not know them any
+    more. All parts must have been counted in the same neuropils (and all or none with `include_other`); that the names
+    also stood for the same meshes is up to you.
 
     Counts add up exactly. Weights are added in the order of the parts, so their sums may differ in the last digits from
     those of another partition.
@@ -161,8 +165,11 @@ def merge(parts: Iterable[Counts]) -> Counts:
     ------
     InvalidInput
         Counts cannot be added to weights.
+    DifferentNeuropils
+        Parts were counted in different neuropils: a synapse in one that a part did not know is missing there.
     """
     given = list(parts)
+    _check_names(given)
     if len({part.table.dtype.kind for part in given}) > 1:
         raise InvalidInput("some parts are counts and some are sums of weights", hint="merge only one kind")
     ids = np.unique(np.concatenate([np.empty(0, dtype=np.int64), *(part.ids for part in given)]))
@@ -174,6 +181,23 @@ def merge(parts: Iterable[Counts]) -> Counts:
         return Counts(ids, names, csr_array(shape, dtype=np.int64), unclosed)
     values, row, column = (np.concatenate(arrays) for arrays in zip(*entries, strict=True))
     return Counts(ids, names, summed(values, row, column, shape), unclosed)
+
+
+def _check_names(parts: Sequence[Counts]) -> None:
+    known = [(place, part.names) for place, part in enumerate(parts) if part.names or len(part.ids)]
+    for place, names in known[1:]:
+        first, expected = known[0]
+        lacking = [name for name in expected if name not in names]
+        more = [name for name in names if name not in expected]
+        if lacking or more:
+            told = [f"lacks {_quoted(lacking)}"] * bool(lacking) + [f"has {_quoted(more)}, too"] * bool(more)
+            message = f"part {place} {' and '.join(told)}: it was counted in other neuropils than part {first}"
+            hint = "count all parts with the same neuropils and the same include_other; parts are numbered from 0"
+            raise DifferentNeuropils(message, value=[*lacking, *more], hint=hint)
+
+
+def _quoted(names: list[str]) -> str:
+    return ", ".join(map(repr, names))
 
 
 def _entries(part: Counts, ids: Ids, names: tuple[str, ...]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:

@@ -113,11 +113,12 @@ class DirectedNestedMatrix(Blocks):
             See `NestedMatrix.from_connectivity`.
         source_types, source_neurons, target_types, target_neurons
             One or many. Neurons of an axis that are of one of these types or are named; both left out, all that occur
-            on that axis, whatever is selected on the other. Named neurons that do not occur there are left out.
+            on that axis, whatever is selected on the other. Named neurons that do not occur there are left out, which
+            is logged, as is that nobody is left on an axis; an empty list selects nobody.
         type_order : sequence, optional
             Of types, for both axes.
         source_type_order, target_type_order : sequence, optional
-            For one axis, in place of `type_order`.
+            For one axis, in place of `type_order`. Entries that no annotated type fits are logged.
 
         Raises
         ------

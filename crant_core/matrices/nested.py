@@ -89,18 +89,21 @@ class NestedMatrix(Blocks):
             `weight`; or `source`, `target`, and `weight` or `n_syn`; or `type.from`, `type.to`, `weight`. Each pair
             occurs once; without a column of weights each weighs 1.
         neuron_annotations : pandas.DataFrame
-            Of several rows of a neuron the first gives its place, and the first with a type its type.
+            Of several rows of a neuron the first gives its place, and the first with a type its type. Missing types
+            are None, NaN, NA or blank; the strings "nan" and "None" are types like others.
         cell_type_column, neuron_id_column : str
             Columns of the annotations.
         type_order : sequence, optional
             Types in order, as whole labels or as the letters they start with; others follow. Types are sorted by
-            these letters, the first number and the label.
+            these letters, the first number and the label. Entries that no annotated type fits are logged.
         annotation_scope : {"annotated_only", "all"}
             Keep annotated neurons, or all; those without a type come after all types, then those that are not
             annotated.
 
         Raises
         ------
+        WrongType
+            This is no DataFrame.
         InvalidInput
             The table fits no format or several, or a pair occurs twice; a column is missing; an argument is unknown.
         InvalidId

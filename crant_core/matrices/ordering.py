@@ -48,6 +48,13 @@ def sorted_types(labels: Iterable[str], type_order: Sequence[Any] | None = None)
     return sorted(labels, key=lambda label: (_rank(label, rank), type_key(label)))
 
 
+def without_effect(labels: Iterable[str], type_order: Sequence[Any] | None) -> list[str]:
+    """Return entries of an order that are none of these types, nor letters that one of them starts with."""
+    there = {name for label in labels for name in (label, _prefix(label))}
+    rank = _ranks(type_order)
+    return [entry for entry in sorted(rank, key=rank.__getitem__) if entry not in there]
+
+
 def eb_rank(*texts: Any) -> int:
     """Return the place of a neuron's column in the ellipsoid body, read from the first text that ends with one."""
     for text in texts:

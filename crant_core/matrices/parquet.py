@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from crant_core.errors import InvalidInput
+from crant_core.errors import InvalidInput, WrongType
 from crant_core.matrices.axes import Axis
 from crant_core.matrices.counting import Counts
 
@@ -47,6 +47,10 @@ def write_matrix(matrix: Blocks, path: Place) -> Path:
 
 def write_collection(collection: NeuropilCollection, path: Place) -> Path:
     """Write the matrices of a collection."""
+    for name, matrix in collection.items():
+        if not hasattr(matrix, "sparse"):
+            message = f"{name!r} is a {type(matrix).__name__} and no matrix"
+            raise WrongType(message, value=name, hint="a file holds NestedMatrix and DirectedNestedMatrix")
     about = {"format": _COLLECTION, "open_neuropils": list(collection.open_neuropils)}
     return _write({"neuropil": 0, "pre": 0, "post": 0, "weight": 0}, list(collection.items()), about, path)
 
@@ -192,9 +196,12 @@ def _save(columns: dict[str, Any], about: dict[str, Any], path: Place) -> Path:
 
 
 def _load(path: Place, kind: str) -> tuple[Any, dict[str, Any]]:
-    from pyarrow import parquet
+    from pyarrow import ArrowException, parquet
 
-    table = parquet.read_table(path, read_dictionary=["neuropil"])
+    try:
+        table = parquet.read_table(path, read_dictionary=["neuropil"])
+    except ArrowException as error:
+        raise InvalidInput(f"{path} is no Parquet file, or a damaged one", value=str(path), hint=str(error)) from error
     about = json.loads((table.schema.metadata or {}).get(KEY, b"{}"))
     if about.get("format") != kind:
         hint = "it was written by something else, or by the to_parquet of another class"

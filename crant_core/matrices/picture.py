@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LEVELS = ("neuron", "type_mean", "type_sum")
+NO_TYPE = "no type"  #: the label of the block of neurons without a type
 _CAPTIONS = {"neuron": "weight", "type_mean": "mean weight", "type_sum": "sum of weights"}
 _DPI = 300
 _WHITE, _PALE, _PURPLE = "#ffffff", "#e4dcf1", "#2d004b"  # a value that is not 0 must be seen: it never is white
@@ -58,8 +60,20 @@ class Style:
             raise InvalidInput(f"percentiles are {low} and {high}", value=(low, high), hint="0 ≤ vmin ≤ vmax ≤ 100")
         if self.line_width <= 0 or not math.isfinite(self.line_width):
             raise InvalidInput(f"linewidth_scale is {self.line_width}", value=self.line_width, hint="give more than 0")
-        if self.least < 0:
-            raise InvalidInput(f"min_neurons_for_plot is {self.least}", value=self.least)
+        if not isinstance(self.least, int | np.integer) or self.least < 1:
+            hint = "give a whole number, 1 or more"
+            raise InvalidInput(f"min_neurons_for_plot is {self.least!r}", value=self.least, hint=hint)
+        if not _is_size(self.figsize):
+            hint = "give width and height in inches, two numbers above 0"
+            raise InvalidInput(f"figsize is {self.figsize!r}", value=self.figsize, hint=hint)
+
+
+def _is_size(value: Any) -> bool:
+    try:
+        sides = [float(side) for side in value]
+    except (TypeError, ValueError):
+        return False
+    return len(sides) == 2 and all(side > 0 and math.isfinite(side) for side in sides)  # noqa: PLR2004
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -77,6 +91,8 @@ def draw(  # noqa: PLR0917 - one caller
 ) -> tuple[Figure, Axes]:
     """Draw a matrix; see `Blocks.plot`."""
     one_of("level", level, LEVELS)
+    if path is not None:
+        _check_file(path)
     row, rows = _large_enough(rows, style.least)
     column, columns = _large_enough(columns, style.least)
     if not len(row) or not len(column):
@@ -164,7 +180,10 @@ def _ticks(axis: Axis, level: str, neuron_labels: bool) -> Ticks:
     lines = [stop - 0.5 for stop in blocks[:, 1].tolist() if stop < len(axis)]
     if neuron_labels:
         return Ticks(axis.neurons, np.arange(len(axis), dtype=np.float64), np.ones(len(axis), dtype=np.int64), lines)
-    return Ticks(list(axis.boundaries), blocks.mean(axis=1) - 0.5, axis.sizes, lines)
+    rest = len(axis) - axis.typed
+    texts = [*axis.boundaries, NO_TYPE] if rest else list(axis.boundaries)
+    middles = np.append(blocks.mean(axis=1), [axis.typed + rest / 2] * bool(rest)) - 0.5
+    return Ticks(texts, middles, np.append(axis.sizes, [rest] * bool(rest)).astype(np.int64), lines)
 
 
 def _mark(axes: Axes, along_x: bool, ticks: Ticks, style: Style) -> None:
@@ -192,6 +211,22 @@ def fitting(places: NDArray[np.float64], sizes: NDArray[np.int64]) -> tuple[floa
         if all(abs(places[place] - places[other]) >= size * _LEADING - _ROUNDING for other in kept):
             kept.append(place)
     return size, sorted(kept)
+
+
+def is_folder(path: str | PathLike[str]) -> bool:
+    """Say whether a path is a folder's: one ends with a slash, or is there."""
+    return str(path).endswith(("/", os.sep)) or Path(path).is_dir()
+
+
+def _check_file(path: str | PathLike[str]) -> None:
+    """Refuse what is no file of a kind that matplotlib writes."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    known = FigureCanvasAgg.get_supported_filetypes()
+    suffix = Path(path).suffix[1:].lower()
+    if is_folder(path) or (suffix and suffix not in known):
+        hint = f"name a file, such as matrix.png; suffixes are {', '.join(sorted(known))}"
+        raise InvalidInput(f"a picture cannot be saved as {path}", value=str(path), hint=hint)
 
 
 def _save(figure: Figure, path: Path) -> None:

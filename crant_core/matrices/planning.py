@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -14,6 +15,7 @@ from crant_core.errors import InvalidInput, NoMatchesError
 from crant_core.matrices.annotations import Annotations, Arrangement, arrange, read_annotations
 from crant_core.matrices.axes import Axis
 from crant_core.matrices.normalising import by_column, by_row
+from crant_core.matrices.ordering import without_effect
 from crant_core.matrices.reading import many, neuron_label, one_of, type_label
 
 if TYPE_CHECKING:
@@ -21,9 +23,12 @@ if TYPE_CHECKING:
 
 Mask = NDArray[np.bool_]
 
+_log = logging.getLogger(__name__)
+
 MODES = ("relative_outgoing", "relative_incoming", "count", "column")
 SCOPES = ("annotated_only", "all")
 NORMALIZATIONS = ("selected", "all")
+_SHOWN = 5  # of names in a message
 _SHARES = {"relative_outgoing": by_row, "relative_incoming": by_column}
 
 
@@ -92,6 +97,7 @@ class Request:
             A selected type occurs nowhere in the annotations.
         """
         known = read_annotations(self.annotations, self.cell_type_column, self.neuron_id_column)
+        self._tell(labels, known)
         rows = arrange(labels, known, self.source_order)
         return Plan(
             request=self,
@@ -101,6 +107,17 @@ class Request:
             sources=_selected(labels, known, self.source_types, self.source_neurons),
             targets=_selected(labels, known, self.target_types, self.target_neurons),
         )
+
+    def _tell(self, labels: Sequence[str], known: Annotations) -> None:
+        """Log what is asked for in vain."""
+        for order in (self.source_order, None if self.source_order is self.target_order else self.target_order):
+            if unused := without_effect(set(known.types.values()), order):
+                _log.warning("type_order names types that no neuron is annotated with: %s", _some(unused))
+        there = set(labels)
+        for side, neurons in (("source", self.source_neurons), ("target", self.target_neurons)):
+            absent = [label for label in map(neuron_label, many(neurons)) if label not in there]
+            if absent:
+                _log.warning("%s_neurons that do not occur are left out: %s", side, _some(absent))
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
@@ -158,6 +175,11 @@ class Plan:
         found.sort_indices()
         found = share(found) if share is not None and not first else found.astype(np.float64)
         return found, rows, rows if self.request.square else columns
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:_SHOWN])
+    return shown if len(names) <= _SHOWN else f"{shown}, … ({len(names):,} in all)"
 
 
 def _within(weights: Any, kept: Mask) -> Any:

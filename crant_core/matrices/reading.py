@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from crant_core.errors import InvalidId, InvalidInput
+from crant_core.errors import InvalidId, InvalidInput, WrongType
 from crant_core.parsing import is_missing, root_ids_of
 
 if TYPE_CHECKING:
@@ -30,14 +30,31 @@ def one_of(name: str, value: Any, allowed: tuple[str, ...]) -> None:
         raise InvalidInput(f"{name} is {value!r}", value=value, hint=f"give one of: {', '.join(allowed)}")
 
 
+def table_given(table: Any, what: str) -> None:
+    """Refuse what is no DataFrame.
+
+    Raises
+    ------
+    WrongType
+    """
+    import pandas as pd
+
+    if not isinstance(table, pd.DataFrame):
+        message = f"the {what} is a {type(table).__name__}"
+        raise WrongType(message, value=type(table).__name__, hint="give a pandas.DataFrame")
+
+
 def column_of(table: pd.DataFrame, name: str, what: str = "table") -> pd.Series:
     """Return a column.
 
     Raises
     ------
+    WrongType
+        This is no table.
     InvalidInput
         The table does not have it, or has several of that name.
     """
+    table_given(table, what)
     times = int((table.columns == name).sum())
     if times != 1:
         problem = f"has no column {name!r}" if times == 0 else f"has {times} columns {name!r}"
@@ -101,7 +118,9 @@ def rows_named(table: pd.DataFrame | pd.Series, wrong: NDArray[np.bool_]) -> str
     """Name rows of a table by their index, the first few of them."""
     index = table.index[wrong]
     some = ", ".join(str(label) for label in index[:_SHOWN])
-    return f"in rows {some}" if len(index) <= _SHOWN else f"in rows {some}, … ({len(index):,} in all)"
+    if len(index) > _SHOWN:
+        return f"in rows {some}, … ({len(index):,} in all)"
+    return f"in row {some}" if len(index) == 1 else f"in rows {some}"
 
 
 def neuron_label(value: Any) -> str:
@@ -131,7 +150,11 @@ def neuron_labels(values: Iterable[Any]) -> list[str]:
 
 
 def type_label(value: Any) -> str | None:
-    """Read a cell type as a string without blanks around it; a whole number as its digits, what is missing as None."""
+    """Read a cell type as a string without blanks around it; a whole number as its digits, what is missing as None.
+
+    Missing are None, NaN, NA, NaT and blanks. The strings `"nan"` and `"None"` are types like all others: whoever wrote
+    them may have meant them.
+    """
     if isinstance(value, bytes):
         value = value.decode()
     if is_missing(value):

@@ -14,7 +14,7 @@ from crant_core.matrices.counting import EVERYWHERE, Counts, tally
 from crant_core.matrices.hashing import Codes, Ids, factorise
 from crant_core.matrices.membership import Membership
 from crant_core.matrices.positions import positions_in
-from crant_core.matrices.reading import column_of, ids_in, numbers_in
+from crant_core.matrices.reading import column_of, ids_in, numbers_in, table_given
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -84,6 +84,7 @@ def read_synapses(table: pd.DataFrame, pre_col: str, post_col: str, weight_colum
     InvalidId
         Ids are floats or no ids.
     """
+    table_given(table, "table of synapses")
     row = _first_of_each_id(table)
     ids, (source, target) = factorise(*(ids_in(_used(table, name, row)) for name in (pre_col, post_col)))
     weights = None if weight_column is None else numbers_in(_used(table, weight_column, row))

@@ -1,11 +1,17 @@
-"""Label grids on disk, by what they were built from."""
+"""Label grids on disk, by what they were built from.
+
+A grid is a folder of arrays and `about.json`, which has the size and the CRC-32 of each of them, and its own. A damaged
+grid is made anew, never used.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import shutil
 import tempfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -20,9 +26,15 @@ from crant_core.neuropils.frame import Frame
 from crant_core.neuropils.labels import Labels
 from crant_core.neuropils.repair import Repair
 
+_log = logging.getLogger(__name__)
+
 FOLDER = "neuropils"  #: within the cache folder
-VERSION = 2  #: of the engine: what repairs meshes, what lays the grid, and how it is stored
+VERSION = 3  #: of the engine: what repairs meshes, what lays the grid, and how it is stored
 _ABOUT = "about.json"
+_CHUNK = 1 << 22  # bytes
+
+Stats = tuple[tuple[int, int, int], ...]
+_checked: dict[Path, Stats] = {}  #: grids whose files were read through in this process, as these were then
 
 
 def key_of(meshes: Mapping[str, Mesh]) -> str:
@@ -39,7 +51,7 @@ def key_of(meshes: Mapping[str, Mesh]) -> str:
 
 
 def opened(meshes: Mapping[str, Mesh], cache_folder: Path) -> Neuropils:
-    """Open the grid of meshes from disk; if it is not there, build it first, while other processes wait.
+    """Open the grid of meshes from disk; if it is not there or damaged, build it, while other processes wait.
 
     Raises
     ------
@@ -48,13 +60,30 @@ def opened(meshes: Mapping[str, Mesh], cache_folder: Path) -> Neuropils:
     """
     from filelock import FileLock
 
-    folder = cache_folder.expanduser() / FOLDER / key_of(meshes)
+    folder, names = cache_folder.expanduser() / FOLDER / key_of(meshes), tuple(meshes)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    if not (folder / _ABOUT).is_file():
+    found = _stored(folder, names, logging.DEBUG)
+    if found is None:
         with FileLock(f"{folder}.lock"):
-            if not (folder / _ABOUT).is_file():
-                _write(built(meshes), folder)
-    return _read(folder, tuple(meshes))
+            found = _stored(folder, names, logging.WARNING) or _remade(meshes, folder)
+    return found
+
+
+def _stored(folder: Path, names: tuple[str, ...], level: int) -> Neuropils | None:
+    """Open a grid if it is there and sound."""
+    if not (folder / _ABOUT).is_file():
+        return None
+    try:
+        return _read(folder, names)
+    except (OSError, ValueError) as error:
+        _log.log(level, "the grid of neuropils in %s is damaged, it is made anew: %s", folder, error)
+    return None
+
+
+def _remade(meshes: Mapping[str, Mesh], folder: Path) -> Neuropils:
+    made = built(meshes)
+    _write(made, folder)
+    return _stored(folder, made.names, logging.ERROR) or made
 
 
 def _write(made: Neuropils, folder: Path) -> None:
@@ -63,14 +92,15 @@ def _write(made: Neuropils, folder: Path) -> None:
     try:
         for name, array in _arrays(made).items():
             np.save(draft / f"{name}.npy", array)
-        about = {
+        grid = {
             "version": VERSION,
             "frame": asdict(made.frame),
             "repairs": [asdict(one) for one in made.repairs],
             "unclosed": list(made.unclosed),
+            "files": {path.name: [path.stat().st_size, _crc(path)] for path in sorted(draft.iterdir())},
         }
-        (draft / _ABOUT).write_text(json.dumps(about))
-        shutil.rmtree(folder, ignore_errors=True)  # what is there has no description, so is of no use
+        (draft / _ABOUT).write_text(json.dumps({"crc32": _crc_of(grid), "grid": grid}))
+        shutil.rmtree(folder, ignore_errors=True)  # what is there has no description or is damaged, so is of no use
         draft.replace(folder)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
@@ -85,7 +115,8 @@ def _arrays(made: Neuropils) -> dict[str, NDArray[np.generic]]:
 
 
 def _read(folder: Path, names: tuple[str, ...]) -> Neuropils:
-    about = json.loads((folder / _ABOUT).read_text())
+    about = _described(folder)
+    _check(folder, about["files"])
     return Neuropils(
         names=names,
         repairs=tuple(Repair(**one) for one in about["repairs"]),
@@ -95,6 +126,41 @@ def _read(folder: Path, names: tuple[str, ...]) -> Neuropils:
         unclosed={number: _open_mesh(folder, number) for number in about["unclosed"]},
         boxes=_mapped(folder, "boxes"),
     )
+
+
+def _described(folder: Path) -> Any:
+    about = json.loads((folder / _ABOUT).read_text())
+    if not isinstance(about, dict) or "grid" not in about or about.get("crc32") != _crc_of(about["grid"]):
+        raise ValueError(f"{_ABOUT} is not what was written")
+    return about["grid"]
+
+
+def _check(folder: Path, files: Mapping[str, list[int]]) -> None:
+    """Compare files with their description: sizes always, contents once in a process unless a file changes."""
+    found = [(folder / name).stat() for name in files]
+    stats = tuple((one.st_size, one.st_mtime_ns, one.st_ino) for one in found)
+    for one, (name, (size, _)) in zip(found, files.items(), strict=True):
+        if one.st_size != size:
+            raise ValueError(f"{name} has {one.st_size:,} bytes and not {size:,}")
+    if _checked.get(folder) == stats:
+        return
+    for name, (_, crc) in files.items():
+        if _crc(folder / name) != crc:
+            raise ValueError(f"{name} is not what was written")
+    _checked[folder] = stats
+
+
+def _crc(path: Path) -> int:
+    """Return the CRC-32 of a file."""
+    found = 0
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            found = zlib.crc32(chunk, found)
+    return found
+
+
+def _crc_of(grid: Any) -> int:
+    return zlib.crc32(json.dumps(grid).encode())
 
 
 def _tuple(value: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 _SAMPLE = 2_000  # points that are compared with the meshes' boxes
+_ENOUGH = 20  # fewer points outside say nothing about the unit: some synapses are in no neuropil
 _FEW = 0.01
+_SHOWN = 5  # names in a repr
 _FACTORS = {
     "µm": (1e3, 1e3, 1e3),
     "voxels of 8 × 8 × 42 nm": (8.0, 8.0, 42.0),
@@ -50,7 +53,7 @@ class Surface(Protocol):
         ...
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(frozen=True, eq=False, slots=True, repr=False)
 class Neuropils:
     """Closed meshes in a label grid; read-only, so many threads may ask at once.
 
@@ -75,6 +78,11 @@ class Neuropils:
     owners: NDArray[np.int32]
     unclosed: Mapping[int, Mesh]
     boxes: NDArray[np.float64]
+
+    def __repr__(self) -> str:
+        shown = ", ".join(self.names[:_SHOWN]) + (", …" if len(self.names) > _SHOWN else "")
+        unclosed = f", {len(self.unclosed):,} do not close" if self.unclosed else ""
+        return f"<Neuropils: {len(self.names):,} meshes ({shown}){unclosed}>"
 
     def find(self, points: ArrayLike) -> Containment:
         """Find the meshes that contain each point.
@@ -103,7 +111,7 @@ class Neuropils:
         Warns
         -----
         WrongUnitWarning
-            Nearly all points lie outside the box of every mesh.
+            Nearly all points, of 20 or more, lie outside the box of every mesh.
         """
         places = _positions(points)
         self._check_unit(places)
@@ -129,7 +137,7 @@ class Neuropils:
 
     def _check_unit(self, points: NDArray[np.float64]) -> None:
         sample = points[:: max(1, len(points) // _SAMPLE)]
-        if not len(sample) or not len(self.boxes) or self._share(sample) > _FEW:
+        if len(sample) < _ENOUGH or not len(self.boxes) or self._share(sample) > _FEW:
             return
         better = [unit for unit, factor in _FACTORS.items() if self._share(sample * factor) > 1 - _FEW]
         hint = f"they would fit if they were {better[0]}" if better else "positions must be in nm, like the meshes"
@@ -142,17 +150,17 @@ class Neuropils:
         return float(inside.any(axis=1).mean())
 
 
-def prepare(meshes: Mapping[str, Surface], cache_folder: Path | None = None) -> Neuropils:
+def prepare(meshes: Mapping[str, Surface], cache_folder: str | PathLike[str] | None = None) -> Neuropils:
     """Repair meshes and lay the label grid over them, or open the one that was laid before.
 
     Parameters
     ----------
     meshes : mapping of str to mesh
         By name: anything with `vertices` and `faces`, in nm. They may overlap.
-    cache_folder : Path, optional
+    cache_folder : str or path, optional
         Where the grid is kept, below `neuropils/`; the setting `cache_folder`. It is read through memory maps, so
         processes of one machine share it; of several that need the same grid one builds it and the others wait.
-        Left out, nothing is kept.
+        What is damaged there is noticed by its checksums, logged and made anew. Left out, nothing is kept.
 
     Raises
     ------
@@ -164,7 +172,7 @@ def prepare(meshes: Mapping[str, Surface], cache_folder: Path | None = None) -> 
         return built(given)
     from crant_core.neuropils.cache import opened
 
-    return opened(given, cache_folder)
+    return opened(given, Path(cache_folder))
 
 
 def built(meshes: Mapping[str, Mesh]) -> Neuropils:

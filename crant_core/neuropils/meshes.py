@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+import struct
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from crant_core.datasets import Dataset
-from crant_core.errors import InvalidInput, MeshNotFound, NoMatchesError
+from crant_core.errors import InvalidInput, MeshNotFound, NoMatchesError, SourceError
 from crant_core.mesh import Mesh
 from crant_core.neuropils.names import NEUROPIL_MESH_DICT, NEUROPIL_UNIONS, number_of, parts_of, unknown
 from crant_core.neuropils.repair import repair_mesh
@@ -23,6 +25,8 @@ _log = logging.getLogger(__name__)
 
 SUFFIXES = (".ply", ".obj", ".stl")  #: of files that are read, in this order if there are several of one name
 _PRECOMPUTED = "precomputed://"
+#: What parsers of mesh files stumble over.
+_UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, EOFError, struct.error)
 _MULTIRESOLUTION = "neuroglancer_multilod_draco"
 _NO_VOLUME: dict[str, Any] = {
     "type": "segmentation",
@@ -67,8 +71,9 @@ def load_neuropil_mesh(name: str, dataset: str | Dataset | None = None, *, sourc
     MeshNotFound
         The source has no mesh of this neuropil.
     InvalidInput
-        The dataset has no source of neuropils.
+        The dataset has no source of neuropils, or a file is no mesh.
     SourceError
+        There is nothing at a precomputed source's address, or it does not answer.
     """
     import trimesh
 
@@ -119,16 +124,28 @@ def load_all_neuropil_meshes(
     A precomputed source does not list its meshes: one request for each of CRANT's numbers, and those for the meshes.
     """
     place = str(source) if source is not None else _source_of(dataset_of(dataset))
-    names = _numbered_at(place) if place.startswith(_PRECOMPUTED) else list(_files(_folder(place)))
-    known = list(NEUROPIL_MESH_DICT.values())
+    names = _names_at(place)
     if not names:
         hint = "a folder has them as PLY, OBJ or STL files, a precomputed source under CRANT's numbers"
         raise NoMatchesError(f"{place} has no neuropil", value=place, hint=hint)
-    absent = tuple(name for name in known if name not in names)
+    absent = tuple(name for name in NEUROPIL_MESH_DICT.values() if name not in names)
     if absent:
         _log.warning("%s lacks %d neuropils, which are left out: %s", place, len(absent), ", ".join(absent))
-    ordered = [*(name for name in known if name in names), *(name for name in names if name not in known)]
-    return load_neuropil_meshes(ordered, source=place), absent
+    return load_neuropil_meshes(names, source=place), absent
+
+
+def labels_at(dataset: str | Dataset | None = None, *, source: str | Path | None = None) -> list[str]:
+    """Return every name that `load_neuropil_mesh` finds at a source; see `get_supported_neuropil_mesh_labels`."""
+    names = _names_at(str(source) if source is not None else _source_of(dataset_of(dataset)))
+    unions = (name for name, parts in NEUROPIL_UNIONS.items() if set(parts) <= set(names))
+    return list(dict.fromkeys([*names, *unions]))
+
+
+def _names_at(place: str) -> list[str]:
+    """Return the neuropils that a source has: CRANT's by number, then the other files of a folder."""
+    names = _numbered_at(place) if place.startswith(_PRECOMPUTED) else list(_files(_folder(place)))
+    known = list(NEUROPIL_MESH_DICT.values())
+    return [*(name for name in known if name in names), *(name for name in names if name not in known)]
 
 
 def _source_of(dataset: Dataset) -> str:
@@ -156,7 +173,8 @@ def _folder(place: str) -> Path:
 def _files(folder: Path) -> dict[str, Path]:
     """Return the mesh files of a folder by their names without suffix."""
     if not folder.is_dir():
-        raise InvalidInput(f"there is no folder {folder}", value=str(folder))
+        hint = f"an address of a precomputed source begins with {_PRECOMPUTED}"
+        raise InvalidInput(f"there is no folder {folder}", value=str(folder), hint=hint)
     found: dict[str, Path] = {}
     for suffix in SUFFIXES:
         for path in sorted(folder.iterdir()):
@@ -175,8 +193,16 @@ def _parts_in(files: dict[str, Path], name: str) -> tuple[str, ...]:
 def _from_file(path: Path) -> Mesh:
     import trimesh
 
-    found: Any = trimesh.load_mesh(path, process=False)
-    return Mesh(np.asarray(found.vertices, dtype=np.float64), np.asarray(found.faces, dtype=np.int64))
+    hint = f"a neuropil's file is a whole mesh in nm; {', '.join(SUFFIXES)} are read"
+    try:
+        found: Any = trimesh.load_mesh(path, process=False)
+        mesh = _plain(found)
+    except _UNREADABLE as error:
+        raise InvalidInput(f"{path} cannot be read as a mesh: {error}", value=str(path), hint=hint) from error
+    if not len(mesh.faces) or not 0 <= mesh.faces.min() <= mesh.faces.max() < len(mesh.vertices):
+        problem = "has faces of vertices that it lacks" if len(mesh.faces) else "has no faces"
+        raise InvalidInput(f"{path} {problem}", value=str(path), hint=hint)
+    return mesh
 
 
 def _download(place: str, names: list[str]) -> dict[str, Mesh]:
@@ -184,7 +210,7 @@ def _download(place: str, names: list[str]) -> dict[str, Mesh]:
     from crant_core.sources.failures import translated
 
     numbers = {number_of(name): name for name in names}
-    with translated(place):
+    with translated(place), _there(place):
         meshes = _mesh_source(place)
         # asked first, because cloud-volume stumbles over a mesh that is not there
         lacking = [name for number, name in numbers.items() if not _is_there(meshes, number)]
@@ -198,9 +224,21 @@ def _numbered_at(place: str) -> list[str]:
     """Return which of CRANT's neuropils a precomputed source has."""
     from crant_core.sources.failures import translated
 
-    with translated(place):
+    with translated(place), _there(place):
         meshes = _mesh_source(place)
         return [name for number, name in NEUROPIL_MESH_DICT.items() if _is_there(meshes, number)]
+
+
+@contextmanager
+def _there(place: str) -> Iterator[None]:
+    """Say plainly that there is no volume at an address; cloud-volume says it in colours."""
+    from cloudvolume.exceptions import InfoUnavailableError
+
+    try:
+        yield
+    except InfoUnavailableError as error:
+        hint = f"there is no {place.removeprefix(_PRECOMPUTED).rstrip('/')}/info"
+        raise SourceError(f"{place} is no precomputed source", value=place, hint=hint) from error
 
 
 def _is_there(meshes: Any, number: int) -> bool:

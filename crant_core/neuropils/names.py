@@ -5,8 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from difflib import get_close_matches
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from crant_core.errors import NoMatchesError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from crant_core.datasets import Dataset
 
 _BOTH_SIDES = ("left", "right")
 _MUSHROOM_BODY = ("pedunculus_and_lobes", "medial_calyx", "lateral_calyx")
@@ -32,8 +38,42 @@ NEUROPIL_UNIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 
 
-def get_supported_neuropil_mesh_labels() -> list[str]:
-    """Return every name that `load_neuropil_mesh` knows: the neuropils by number, then the unions."""
+def get_supported_neuropil_mesh_labels(
+    dataset: str | Dataset | None = None, *, source: str | Path | None = None
+) -> list[str]:
+    """Return names of neuropils: all that are known, or those that a dataset really has.
+
+    Parameters
+    ----------
+    dataset : str, Dataset or None
+        Name or alias. Left out, as `source`: all of CRANT's names, whether some dataset has them or not.
+    source : str or Path, optional
+        As in `load_neuropil_mesh`.
+
+    Returns
+    -------
+    list of str
+        CRANT's neuropils by number, other files of a folder, then unions all of whose parts are there: each is a name
+        that `load_neuropil_mesh` takes.
+
+    Raises
+    ------
+    InvalidInput
+        The dataset has no source of neuropils, or there is no such folder.
+    SourceError
+
+    Notes
+    -----
+    All of CRANT's names need no server. A precomputed source does not list its meshes: one request for each number.
+    """
+    if dataset is None and source is None:
+        return _known()
+    from crant_core.neuropils.meshes import labels_at
+
+    return labels_at(dataset, source=source)
+
+
+def _known() -> list[str]:
     return [*NEUROPIL_MESH_DICT.values(), *NEUROPIL_UNIONS]
 
 
@@ -49,7 +89,7 @@ def parts_of(name: str) -> tuple[str, ...]:
         return NEUROPIL_UNIONS[name]
     if name in NEUROPIL_MESH_DICT.values():
         return (name,)
-    raise unknown(name, get_supported_neuropil_mesh_labels())
+    raise unknown(name, _known())
 
 
 def number_of(name: str) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from crant_core.errors import InvalidInput
+from crant_core.errors import InvalidInput, WrongType
 from crant_core.mesh import Mesh
 from crant_core.neuropils import prepare
 from crant_core.neuropils.containment import Containment
@@ -18,7 +18,7 @@ from crant_core.settings import library_settings
 from crant_core.synapses import rows as table
 from crant_core.synapses.filters import Filters
 from crant_core.synapses.in_box import rows_in_box
-from crant_core.synapses.listing import _completed, _with_lists
+from crant_core.synapses.listing import completed, with_lists
 from crant_core.synapses.question import Question
 from crant_core.synapses.rows import CENTRE, NM, POST, POST_AT, PRE, PRE_AT
 from crant_core.units import voxels_to_nm
@@ -53,8 +53,9 @@ def get_synapses_in_mesh(  # noqa: PLR0917 - the order that people know
 
     Parameters
     ----------
-    mesh : trimesh.Trimesh or other mesh
-        Anything with `vertices` (n, 3) and `faces` (m, 3).
+    mesh : trimesh.Trimesh or other mesh, or str
+        Anything with `vertices` (n, 3) and `faces` (m, 3), or the name of a neuropil of the dataset, see
+        `get_supported_neuropil_mesh_labels`.
     min_synapses_per_neuron : int, default 1
         Keep synapses of presynaptic neurons that have so many at least in the mesh.
     min_synapses_per_pair : int, default 1
@@ -64,7 +65,7 @@ def get_synapses_in_mesh(  # noqa: PLR0917 - the order that people know
     loc : {"ctr", "all"}
         Which positions must be inside: the centre, or the centre and both sides.
     mesh_coordinates : {"nm", "voxels"}
-        Unit of the mesh; voxels are those of the dataset's viewer (8 × 8 × 42 nm in CRANT).
+        Unit of the mesh; voxels are those of the dataset's viewer (8 × 8 × 42 nm in CRANT). A neuropil is in nm.
 
     Returns
     -------
@@ -75,7 +76,14 @@ def get_synapses_in_mesh(  # noqa: PLR0917 - the order that people know
     Raises
     ------
     InvalidInput
-        The mesh has no faces; an argument is none of its words.
+        The mesh has no faces; an argument is none of its words; a minimum is no whole number, 0 or more; a neuropil is
+        said to be in voxels, or the dataset has no source of neuropils.
+    WrongType
+        `mesh` is neither a mesh nor a name.
+    NoMatchesError
+        No neuropil has this name; with the nearest names.
+    MeshNotFound
+        The dataset's source lacks it.
     InvalidTime, VersionNotFound, SourceError
         As `get_synapses`.
     Truncated
@@ -92,14 +100,17 @@ def get_synapses_in_mesh(  # noqa: PLR0917 - the order that people know
     """
     _one_of("loc", loc, _ALL)
     _one_of("mesh_coordinates", mesh_coordinates, _UNITS)
+    minima = Minima(min_synapses_per_neuron, min_synapses_per_pair)
+    _check_mesh(mesh, mesh_coordinates)
     question = Question.of(dataset, materialization, update=False)
     resolution = question.source.dataset.viewer_resolution
-    surface = _in_nm(mesh, resolution if mesh_coordinates == "voxels" else NM)
+    given = load_neuropil_meshes([mesh], question.source.dataset)[mesh] if isinstance(mesh, str) else mesh
+    surface = _in_nm(given, resolution if mesh_coordinates == "voxels" else NM)
     filters = Filters(1, min_size, clean)
-    rows = filters.keep(_completed(rows_in_box(question, _box(surface), (*filters.columns, *_PLACES))))
+    rows = filters.keep(completed(rows_in_box(question, _box(surface), (*filters.columns, *_PLACES))))
     inside, is_open = _inside(rows, surface, _ALL[loc])
-    kept = Minima(min_synapses_per_neuron, min_synapses_per_pair).keep(rows[inside])
-    listed = _with_lists(kept.reset_index(drop=True), resolution if return_pixels else None)
+    kept = minima.keep(rows[inside])
+    listed = with_lists(kept.reset_index(drop=True), resolution if return_pixels else None)
     listed["in_mesh"] = np.ones(len(listed), dtype=np.bool_)
     listed.attrs |= question.attributes | {"mesh_is_open": is_open}
     return listed
@@ -142,7 +153,7 @@ def count_synapses_in_mesh(  # noqa: PLR0917 - the order that people know
     Raises
     ------
     InvalidInput
-        `loc` is neither, or the dataset has no source of neuropils.
+        `loc` is neither, a minimum is no whole number, 0 or more, or the dataset has no source of neuropils.
     NoMatchesError
         No neuropil has this name; with the nearest names.
     MeshNotFound
@@ -159,6 +170,7 @@ def count_synapses_in_mesh(  # noqa: PLR0917 - the order that people know
     cache folder.
     """
     _one_of("loc", loc, _ONE)
+    minima = Minima(min_synapses_per_neuron, min_synapses_per_pair)
     names = [neuropil_mesh_names] if isinstance(neuropil_mesh_names, str) else list(neuropil_mesh_names)
     question = Question.of(dataset, materialization, update=update_ids)
     meshes = load_neuropil_meshes(dict.fromkeys(names), question.source.dataset)
@@ -169,7 +181,6 @@ def count_synapses_in_mesh(  # noqa: PLR0917 - the order that people know
     known = np.flatnonzero(np.isfinite(places).all(axis=1))
     rows, places = rows.iloc[known], places[known]
     found = within_boxes(prepare(meshes, library_settings().cache_folder), places)
-    minima = Minima(min_synapses_per_neuron, min_synapses_per_pair)
     numbers = {name: _outputs(minima.keep(rows[found.inside(name)]), neurons.roots) for name in meshes}
     counts = pd.DataFrame(
         numbers, index=pd.Index(neurons.asked, name="neuron_id"), columns=list(meshes), dtype=np.int64
@@ -193,10 +204,22 @@ def within_boxes(neuropils: Neuropils, places: NDArray[np.float64]) -> Containme
 
 @dataclass(frozen=True, slots=True)
 class Minima:
-    """How many synapses a presynaptic neuron, and a pair of neurons, must have."""
+    """How many synapses a presynaptic neuron, and a pair of neurons, must have.
+
+    Raises
+    ------
+    InvalidInput
+        Something is no whole number, or below 0.
+    """
 
     per_neuron: int = 1
     per_pair: int = 1
+
+    def __post_init__(self) -> None:
+        for name, least in (("neuron", self.per_neuron), ("pair", self.per_pair)):
+            if not isinstance(least, int | np.integer) or least < 0:
+                message = f"min_synapses_per_{name} is {least!r}"
+                raise InvalidInput(message, value=least, hint="give a whole number, 0 or more")
 
     def keep(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Return the synapses whose neuron and whose pair have enough of these."""
@@ -214,6 +237,15 @@ def _enough(rows: pd.DataFrame, columns: list[str], least: int) -> Mask:
 def _outputs(rows: pd.DataFrame, roots: NDArray[np.int64]) -> NDArray[np.int64]:
     ordered = np.sort(rows[PRE].to_numpy())
     return np.searchsorted(ordered, roots, "right") - np.searchsorted(ordered, roots, "left")
+
+
+def _check_mesh(mesh: Any, unit: str) -> None:
+    if isinstance(mesh, str):
+        if unit != "nm":
+            raise InvalidInput("neuropils are in nm", value=unit, hint='leave mesh_coordinates out, or give "nm"')
+    elif not hasattr(mesh, "vertices") or not hasattr(mesh, "faces"):
+        hint = "give something with vertices and faces, or the name of a neuropil"
+        raise WrongType(f"the mesh is a {type(mesh).__name__}", value=type(mesh).__name__, hint=hint)
 
 
 def _in_nm(mesh: Any, unit: Sequence[float]) -> Mesh:

@@ -103,9 +103,9 @@ def get_synapses(  # noqa: PLR0917 - the order that people know
     filters = Filters(threshold, min_size, clean)
     where = where_of(question, pre_ids, post_ids)
     found = table.fetch(question, [where], (*filters.columns, *_POSITIONS), all_columns=True)
-    kept = filters.keep(_completed(found))
+    kept = filters.keep(completed(found))
     unit = question.source.dataset.viewer_resolution if return_pixels else None
-    listed = _with_lists(kept.reset_index(drop=True), unit)
+    listed = with_lists(kept.reset_index(drop=True), unit)
     listed.attrs |= question.attributes
     return listed
 
@@ -129,7 +129,7 @@ def where_of(question: Question, pre_ids: Any, post_ids: Any) -> Where:
     return {column: neurons.roots.tolist() for column, neurons in zip(sides, found, strict=True)}
 
 
-def _completed(found: pd.DataFrame) -> pd.DataFrame:
+def completed(found: pd.DataFrame) -> pd.DataFrame:
     """Add what servers leave out: in live answers all rows are valid; where nothing was asked, there is no column."""
     defaults: dict[str, pd.Series] = {
         "created": pd.Series(pd.NaT, index=found.index, dtype="datetime64[ns, UTC]"),
@@ -143,7 +143,8 @@ def _completed(found: pd.DataFrame) -> pd.DataFrame:
     return found.assign(**missing)
 
 
-def _with_lists(rows: pd.DataFrame, unit: tuple[float, float, float] | None) -> pd.DataFrame:
+def with_lists(rows: pd.DataFrame, unit: tuple[float, float, float] | None) -> pd.DataFrame:
+    """Put positions into lists, in voxels of a unit, (3,) nm, or in nm as they are; known columns come first."""
     cells = {name: pd.Series(_lists(table.positions(rows, name), unit), dtype=object) for name in _POSITIONS}
     listed = table.without_axes(rows, _POSITIONS).assign(**cells)
     known = [name for name in _COLUMNS if name in listed]

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 from trimesh import Trimesh
 from trimesh.creation import box
 from trimesh.proximity import closest_point_naive
 
-from crant_core.errors import InvalidInput, MeshNotFound, NoMatchesError
+from crant_core.errors import InvalidInput, MeshNotFound, NoMatchesError, SourceError
 from crant_core.mesh import Mesh
-from crant_core.neuropils import NEUROPIL_MESH_DICT, load_neuropil_mesh, prepare
+from crant_core.neuropils import (
+    NEUROPIL_MESH_DICT,
+    get_supported_neuropil_mesh_labels,
+    load_neuropil_mesh,
+    prepare,
+)
 from crant_core.neuropils.meshes import load_all_neuropil_meshes, load_neuropil_meshes
 from crant_core.sandbox import names
 from tests.fixtures import neurons
@@ -102,6 +109,23 @@ def test_all_neuropils_are_those_that_the_source_has_and_the_others_are_named(sa
     assert absent == tuple(name for name in NEUROPIL_MESH_DICT.values() if name not in served)
     assert all((meshes[name].vertices == served[name].vertices).all() for name in served)
     assert f"lacks {len(absent)} neuropils" in caplog.text
+
+
+def test_the_names_of_a_dataset_are_those_that_can_be_loaded(sandbox, served):
+    names = get_supported_neuropil_mesh_labels(sandbox.dataset)
+    assert names == [*(name for name in NEUROPIL_MESH_DICT.values() if name in served), "nodulus_right"]
+    assert load_neuropil_meshes(names, sandbox.dataset).keys() == set(names)
+    assert get_supported_neuropil_mesh_labels(source=sandbox.dataset.neuropil_source) == names
+
+
+@pytest.mark.parametrize("place", ["precomputed://file:///nowhere/at/all", "precomputed://{bucket}/nothing"])
+def test_an_address_without_anything_is_refused_plainly(place, sandbox):
+    place = place.format(bucket=f"{sandbox.url}/gcs")
+    for ask in (get_supported_neuropil_mesh_labels, load_all_neuropil_meshes, partial(load_neuropil_mesh, "gall_left")):
+        with pytest.raises(SourceError, match="is no precomputed source") as caught:
+            ask(source=place)
+        assert caught.value.value == place
+        assert "\x1b" not in str(caught.value)
 
 
 def test_all_neuropils_of_a_folder_are_all_of_its_meshes(tmp_path):

@@ -16,7 +16,7 @@ from trimesh.creation import box
 from crant_core import count_synapses_in_mesh, get_synapses, get_synapses_in_mesh, load_neuropil_mesh, update_ids
 from crant_core.access import source_of
 from crant_core.datasets import Dataset
-from crant_core.errors import InvalidInput, MeshNotFound, NoMatchesError, SourceError, Truncated
+from crant_core.errors import InvalidInput, MeshNotFound, NoMatchesError, SourceError, Truncated, WrongType
 from crant_core.neuropils import WrongUnitWarning, prepare
 from crant_core.registry import register
 from crant_core.sandbox.world.history import VERSIONS
@@ -74,6 +74,25 @@ def true_outputs(roots: list[int], ids: set[int], at: Any) -> list[int]:
 
 
 class TestInAMesh:
+    def test_a_neuropil_may_be_named(self, dataset):
+        found = get_synapses_in_mesh(FULL, dataset=dataset)
+        assert found.equals(get_synapses_in_mesh(load_neuropil_mesh(FULL, dataset), dataset=dataset))
+        with pytest.raises(NoMatchesError, match=f"did you mean {FULL}"):
+            get_synapses_in_mesh(FULL[:-1], dataset=dataset)
+        with pytest.raises(InvalidInput, match="neuropils are in nm"):
+            get_synapses_in_mesh(FULL, mesh_coordinates="voxels", dataset=dataset)
+        for wrong in (5, None, [FULL]):
+            with pytest.raises(WrongType, match="the mesh is a"):
+                get_synapses_in_mesh(wrong, dataset=dataset)
+
+    @pytest.mark.parametrize("least", [-1, 1.5, "2", None])
+    @pytest.mark.parametrize("name", ["min_synapses_per_pair", "min_synapses_per_neuron"])
+    def test_a_minimum_is_a_whole_number(self, name, least, dataset):
+        with pytest.raises(InvalidInput, match=f"{name} is"):
+            get_synapses_in_mesh(box(), dataset=dataset, **{name: least})
+        with pytest.raises(InvalidInput, match=f"{name} is"):
+            count_synapses_in_mesh([1], FULL, dataset=dataset, **{name: least})
+
     @pytest.mark.parametrize(
         "when",
         ["latest", 2, VERSIONS[2].timestamp, VERSIONS[2].timestamp + timedelta(days=1)],
@@ -282,6 +301,7 @@ def test_places_far_from_all_boxes_are_nowhere_and_no_reason_for_a_warning():
     found = within_boxes(cubes, places)
     assert found.table().tolist() == [[False, False], [True, True], [False, False], [True, False], [False, True]]
     assert found.nowhere.tolist() == [True, False, True, False, False]
-    assert within_boxes(cubes, places[:1]).count == 1
+    far = np.repeat(places[:1], 30, axis=0)
+    assert within_boxes(cubes, far).count == 30
     with pytest.warns(WrongUnitWarning):
-        cubes.find(places[:1])
+        cubes.find(far)

@@ -89,7 +89,7 @@ def test_names_units_and_positions_that_are_wrong_are_refused(kind):
         make(placed(ROWS), annotations(TYPES), ["no_such_neuropil"])
     missing = placed(ROWS)
     missing.at[2, "ctr_pt_position"] = [np.nan, 1, 1]
-    with pytest.raises(ValueError, match="in rows 2"):
+    with pytest.raises(ValueError, match="in row 2"):
         make(missing, annotations(TYPES), membership=BOXES)
 
 

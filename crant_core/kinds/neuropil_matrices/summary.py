@@ -138,7 +138,8 @@ def _panel(matrix: DirectedNestedMatrix, name: str, level: str) -> NDArray[np.ui
     import numpy as np
 
     figure, axes = matrix.plot(level=level, figsize=_SIZE)
-    axes.set_title(f"{name}: {matrix.sparse.nnz:,} connections")
+    summed = "" if level == "neuron" else ", summed by type"
+    axes.set_title(f"{name}: {matrix.sparse.nnz:,} connections of neurons{summed}")
     canvas: Any = figure.canvas
     canvas.draw()
     return np.asarray(canvas.buffer_rgba()).copy()

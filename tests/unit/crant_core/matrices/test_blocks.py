@@ -135,8 +135,8 @@ def test_a_sparse_matrix_will_do():
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"matrix": pd.DataFrame(CELLS[:3], IDS[:3], IDS)}, "index of the matrix differ"),
-        ({"matrix": pd.DataFrame(CELLS, IDS, IDS[::-1])}, "columns of the matrix differ"),
+        ({"matrix": pd.DataFrame(CELLS[:3], IDS[:3], IDS)}, "the matrix is 3 × 4, the axes are 4 × 4"),
+        ({"matrix": pd.DataFrame(CELLS, IDS, IDS[::-1])}, "at place 0 the columns of the matrix .*another order"),
         ({"matrix": csr_array(CELLS[:3])}, "the matrix is 3 × 4, the axes are 4 × 4"),
         ({"matrix": pd.DataFrame(CELLS * np.nan, IDS, IDS)}, "not finite"),
         ({"type_boundaries": {"A": (0, 2), "PFN?": (3, 4)}}, "boundaries of type 'PFN.'"),
@@ -210,9 +210,12 @@ def test_a_large_matrix_becomes_dense_only_if_one_says_so():
     ids = [str(number) for number in range(size)]
     matrix = NestedMatrix(csr_array((size, size)), {"A": (0, size)}, ids, dict.fromkeys(ids, "A"))
     assert size * size > DENSE_CELLS
-    for dense in (lambda: matrix.matrix, matrix.get_relative_weights, matrix.to_frame, matrix.plot):
+    for dense in (lambda: matrix.matrix, matrix.to_frame, matrix.plot):
         with pytest.raises(TooDense, match=r"8,001 × 8,001 cells.*use \.sparse, \.edges\(\).*max_cells=None.*0\.5 GB"):
             dense()
+    with pytest.raises(TooDense, match=r"8,001 × 8,001 cells.*use \.relative_sparse"):
+        matrix.get_relative_weights()
+    assert matrix.relative_sparse.shape == (size, size)
     assert matrix.sum_type_matrix.to_numpy().tolist() == [[0]]
     assert matrix.get_relative_weights(by_type=True).shape == (1, 1)
     assert nested().to_frame(max_cells=None).equals(nested().matrix)

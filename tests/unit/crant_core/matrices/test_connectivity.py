@@ -58,14 +58,14 @@ def test_empty_tables_have_no_neurons():
     [
         (pd.DataFrame({"pre": [1], "post": [2], "source": [1], "target": [2]}), "several formats: pre/post and source"),
         (pd.DataFrame({"source": [1], "target": [2], "weight": [1], "n_syn": [1]}), "both weight and n_syn"),
-        (pd.DataFrame({"pre": [1, 3, 1], "post": [2, 3, "2"]}), r"pair \('1', '2'\) occurs twice, in rows 2"),
+        (pd.DataFrame({"pre": [1, 3, 1], "post": [2, 3, "2"]}), r"pair \('1', '2'\) occurs twice, in row 2"),
         (pd.DataFrame({"pre": [1], "post": [2], "weight": ["x"]}), "'weight' is not of numbers"),
-        (pd.DataFrame({"pre": [1, 1], "post": [2, 3], "weight": [1, np.nan]}), "not finite numbers, in rows 1"),
+        (pd.DataFrame({"pre": [1, 1], "post": [2, 3], "weight": [1, np.nan]}), "not finite numbers, in row 1"),
         (pd.DataFrame({"from": [1], "to": [2]}), "neither a matrix of neurons nor a list of edges: from, to"),
         (pd.DataFrame([[1, 2]], index=[1], columns=[2, "2"]), "2 occurs twice in the columns"),
         (pd.DataFrame([[1], [1]], index=[1, 1], columns=[2]), "1 occurs twice in the index"),
         (pd.DataFrame([["x"]], index=[1], columns=[2]), "no numbers"),
-        (pd.DataFrame([[np.inf]], index=[1], columns=[2]), "infinite, in rows 1"),
+        (pd.DataFrame([[np.inf]], index=[1], columns=[2]), "infinite, in row 1"),
     ],
 )
 def test_what_fits_no_format_is_refused(table, reason):

@@ -38,10 +38,19 @@ def read_back(matrix: NestedMatrix | DirectedNestedMatrix, folder: Path) -> Any:
 
 def test_a_graph_has_neurons_with_types_and_weighted_edges():
     graph = nested().to_networkx()
-    assert dict(graph.nodes(data="type")) == {**TYPES, IDS[3]: None}
+    assert dict(graph.nodes(data=True)) == {**{neuron: {"type": kind} for neuron, kind in TYPES.items()}, IDS[3]: {}}
     assert graph.number_of_edges() == 7
     assert graph[IDS[3]][IDS[2]] == {"weight": 7.0}
     assert set(directed().to_networkx()) == {*IDS[:3], "x", "y", "z"}
+
+
+def test_a_graph_can_be_written_with_untyped_neurons(tmp_path):
+    import networkx as nx
+
+    nx.write_graphml(nested().to_networkx(), tmp_path / "graph.graphml")
+    again = nx.read_graphml(tmp_path / "graph.graphml")
+    assert dict(again.nodes(data=True)) == dict(nested().to_networkx().nodes(data=True))
+    assert list(again.edges(data=True)) == list(nested().to_networkx().edges(data=True))
 
 
 def test_anndata_has_sources_as_obs_targets_as_var_and_sparse_weights():

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import coo_array, csr_array
 
-from crant_core.errors import InvalidInput, NoMatchesError
+from crant_core.errors import DifferentNeuropils, InvalidInput, NoMatchesError
 from crant_core.matrices import Counts, count, factorise, merge, read_counts, write_counts
 from crant_core.matrices.counting import tally
 from crant_core.matrices.hashing import _ROWS
@@ -147,12 +147,28 @@ def test_merged_parts_equal_the_whole(rows, cuts, weighted, random):
     assert whole.ids.tolist() == sorted({one + BASE for row in rows for one in row[1:3]})
 
 
-def test_parts_that_know_other_neuropils_merge_by_name():
+def test_parts_that_know_other_neuropils_do_not_add_up():
     one = count(np.array([1, 2]), np.array([2, 1]), np.array([0, 1]), ("left", "right"))
     other = count(np.array([1, 9]), np.array([2, 2]), np.array([0, 1]), ("right", "gall"))
-    whole = merge([one, other])
-    assert whole.names == ("left", "right", "gall")
-    assert cells(whole) == {("left", 1, 2): 1, ("right", 2, 1): 1, ("right", 1, 2): 1, ("gall", 9, 2): 1}
+    with pytest.raises(DifferentNeuropils, match="part 2 lacks 'left' and has 'gall', too") as caught:
+        merge([one, merge([]), other])
+    assert (caught.value.code, caught.value.value) == ("different_neuropils", ["left", "gall"])
+    with pytest.raises(DifferentNeuropils, match="part 1 has 'gall', too"):
+        merge([count(np.array([1]), np.array([2]), names=names) for names in (("left",), ("left", "gall"))])
+
+
+def test_parts_that_know_the_same_neuropils_in_another_order_merge_by_name():
+    one = count(np.array([1, 2]), np.array([2, 1]), np.array([0, 1]), ("left", "right"))
+    other = count(np.array([1, 9]), np.array([2, 2]), np.array([0, 1]), ("right", "left"))
+    whole = merge([one, other, merge([])])
+    assert whole.names == ("left", "right")
+    assert cells(whole) == {("left", 1, 2): 1, ("right", 2, 1): 1, ("right", 1, 2): 1, ("left", 9, 2): 1}
+
+
+def test_a_row_of_two_parts_counts_twice_as_the_documentation_says():
+    part = count(np.array([1]), np.array([2]))
+    assert merge([part, part]).table.data.tolist() == [2]
+    assert "disjoint" in merge.__doc__
 
 
 def test_counts_above_what_a_float_can_hold_stay_exact():

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from crant_core.errors import InvalidInput, NoMatchesError
+from crant_core.errors import InvalidInput, NoMatchesError, WrongType
 from crant_core.matrices import All, DirectedNestedMatrix, NestedMatrix, NeuropilCollection
 from crant_core.matrices.picture import fitting, limits
 
@@ -148,7 +148,9 @@ def test_types_with_few_neurons_are_left_out():
 
 def test_neurons_without_a_type_can_be_drawn_but_not_by_type():
     matrix = NestedMatrix(pd.DataFrame([[1.0]], [5], [5]), {}, [5], {})
-    assert texts(matrix.plot()[1].xaxis) == []
+    assert texts(matrix.plot()[1].xaxis) == ["no type"]
+    assert texts(nested().plot()[1].xaxis) == ["EPG/PEG", "ER2", "ER10", "KC", "PFN?", "no type"]
+    assert nested().plot()[1].get_xticks()[-1] == 22.5  # of 24, the middle of the last two
     assert texts(matrix.plot(show_neuron_labels=True)[1].xaxis) == ["5"]
     with pytest.raises(NoMatchesError, match="no neuron has a type"):
         matrix.plot(level="type_sum")
@@ -179,6 +181,15 @@ def test_labels_do_not_cover_each_other_and_large_types_keep_theirs():
         {"linewidth_scale": 0},
         {"linewidth_scale": float("inf")},
         {"min_neurons_for_plot": -1},
+        {"min_neurons_for_plot": 0},
+        {"min_neurons_for_plot": 4.5},
+        {"figsize": (0, 1)},
+        {"figsize": 5},
+        {"figsize": (1, 2, 3)},
+        {"figsize": ("a", 2)},
+        {"figsize": (float("inf"), 2)},
+        {"output_path": "pictures/"},
+        {"output_path": "picture.xyz"},
     ],
 )
 def test_options_out_of_range_are_refused(options):
@@ -212,8 +223,22 @@ def test_a_collection_draws_one_all_or_all_but_some(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cx_b.png", "cx_c.png"]
     directed().plot(tmp_path / "alone.png", figsize=SIZE)
     assert (tmp_path / "cx_b.png").read_bytes() == (tmp_path / "alone.png").read_bytes()
-    with pytest.raises(NoMatchesError, match="no neuropil 'd'"):
-        collection.plot("d")
+    assert list(collection.plot(["c", "a"], level="type_sum")) == ["c", "a"]
+    for name in ("d", ["a", "d"]):
+        with pytest.raises(NoMatchesError, match="no neuropil 'd'"):
+            collection.plot(name)
+    for wrong in ([1], 5, None):
+        with pytest.raises(WrongType, match="names no neuropil"):
+            collection.plot(wrong)
+
+
+def test_a_collection_is_saved_into_a_folder_by_name(tmp_path):
+    collection = NeuropilCollection({"a": directed(), "b": directed()})
+    collection.plot(All, output_path=f"{tmp_path}/new/", figsize=SIZE)
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["a.png", "b.png"]
+    (tmp_path / "there").mkdir()
+    collection.plot("a", output_path=tmp_path / "there", figsize=SIZE)
+    assert [path.name for path in (tmp_path / "there").iterdir()] == ["a.png"]
 
 
 def test_matplotlib_is_loaded_when_something_is_drawn():

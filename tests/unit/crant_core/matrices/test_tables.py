@@ -118,7 +118,7 @@ def test_rows_without_a_synapse_id_all_count():
 
 def test_the_rows_of_bad_weights_are_named_though_repeated_rows_are_dropped():
     table = synapses([(1, 2)] * 3, id=[1, 1, 2], size=[1, 1, np.nan])
-    with pytest.raises(InvalidInput, match="'size' has values that are not finite numbers, in rows 2"):
+    with pytest.raises(InvalidInput, match="'size' has values that are not finite numbers, in row 2"):
         count_synapses(table, weight_column="size")
 
 

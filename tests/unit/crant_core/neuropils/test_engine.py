@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as arrays
 
 from crant_core.errors import InvalidInput, NoMatchesError
 from crant_core.mesh import Mesh
-from crant_core.neuropils import cache, exact, prepare
+from crant_core.neuropils import WrongUnitWarning, cache, exact, prepare
 from crant_core.neuropils.ranges import expanded
 from crant_core.neuropils.winding import winding_numbers
 from crant_core.sandbox.world.winding import winding_number
@@ -70,6 +70,19 @@ class TestPositions:
     def test_lists_integers_and_strided_arrays_are_positions_too(self):
         assert self.neuropils.find([[1, 1, 1]]).table().tolist() == [[1, 1, 0]]
         assert self.neuropils.find(np.asfortranarray(POINTS)[::-1]).table().tolist()[0] == [0, 1, 0]
+
+    def test_few_points_outside_say_nothing_about_the_unit(self):
+        for count in (1, 19):  # warnings are errors
+            assert self.neuropils.find(np.full((count, 3), 100.0)).nowhere.all()
+        with pytest.warns(WrongUnitWarning, match="nearly all points lie outside"):
+            self.neuropils.find(np.full((20, 3), 100.0))
+
+    def test_they_are_shown_in_short(self):
+        meshes = BOXES | {"open": Mesh(BOXES["low"].vertices, BOXES["low"].faces[2:])}
+        assert repr(prepare(BOXES)) == "<Neuropils: 3 meshes (low, high, far)>"
+        assert repr(prepare(meshes | {"a": BOXES["low"], "b": BOXES["low"]})) == (
+            "<Neuropils: 6 meshes (low, high, far, open, a, …), 1 do not close>"
+        )
 
     def test_threads_get_the_same_answers(self):
         points = np.random.default_rng(1).uniform(-1, 4, (50_000, 3))

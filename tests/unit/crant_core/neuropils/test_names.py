@@ -70,3 +70,27 @@ class TestFolder:
     def test_a_folder_that_is_not_there_is_refused(self, tmp_path):
         with pytest.raises(InvalidInput, match="there is no folder"):
             load_neuropil_mesh("mine", source=tmp_path / "none")
+
+    def test_its_names_are_those_of_the_files_and_of_whole_unions(self, folder):
+        assert get_supported_neuropil_mesh_labels(source=folder) == [*NODULUS, "mine", "nodulus_right"]
+        (folder / "NOc_r.ply").unlink()
+        assert get_supported_neuropil_mesh_labels(source=folder) == [*NODULUS[1:], "mine"]
+
+    @pytest.mark.parametrize(
+        ("suffix", "content"),
+        [
+            ("ply", b""),
+            ("ply", bytes(range(256))),
+            ("obj", b""),
+            ("obj", b"v 0 0 0\nf 1 2 9\n"),
+            ("stl", b"what is this\n"),
+            ("stl", b"solid\nendsolid\n"),
+            ("stl", bytes(range(256))),
+            ("ply", trimesh.creation.box().export(file_type="ply")[:-30]),
+        ],
+    )
+    def test_a_file_that_is_no_mesh_is_named(self, suffix, content, tmp_path):
+        (tmp_path / f"broken.{suffix}").write_bytes(content)
+        with pytest.raises(InvalidInput, match=f"broken.{suffix} (cannot be read|has )") as caught:
+            load_neuropil_mesh("broken", source=tmp_path)
+        assert caught.value.value == str(tmp_path / f"broken.{suffix}")

@@ -11,7 +11,7 @@ import pytest
 
 from crant_core.errors import InvalidInput
 from crant_core.synapses.cortical import merged
-from crant_core.synapses.listing import _completed, _lists, _with_lists
+from crant_core.synapses.listing import _lists, completed, with_lists
 from crant_core.synapses.rows import joined, positions, synapse_table
 
 LARGE = 2**62 + 1
@@ -68,7 +68,7 @@ def test_live_rows_have_the_columns_of_versions():
     axes = {f"{side}_position_{axis}": [8, 16] for side in ("pre_pt", "post_pt", "ctr_pt") for axis in "xyz"}
     ends = {"pre_pt_root_id": [3, 4], "post_pt_root_id": [5, 6]}
     rows = joined([served([1, 2], **ends, size=[7, 8], score=[1, 2], **axes)], [])
-    found = _with_lists(_completed(rows), (8.0, 8.0, 42.0))
+    found = with_lists(completed(rows), (8.0, 8.0, 42.0))
     assert found.columns.tolist() == [
         *("pre_pt_root_id", "post_pt_root_id", "id", "created", "superceded_id", "valid", "size"),
         *("pre_pt_position", "post_pt_position", "ctr_pt_position", "score"),
