@@ -1,4 +1,4 @@
-"""Picks who does the heavy steps: compiled kernels where numba is installed, else numpy and fastcore.
+"""Picks who does the heavy steps: compiled kernels where numba is installed, else numpy and scipy.
 
 Both give equal results; only time, memory and the interpreter's lock differ (the kernels release it).
 """
@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from crant_core.skeleton.slices import Pieces, Slices
+from crant_core.skeleton.slices import Pieces, Slices, Surface
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -23,18 +23,25 @@ Faces = NDArray[Any]  # 32 or 64 bits wide
 class Backend(Protocol):
     """The heavy steps; documented where they are written in numpy, in `crant_core.skeleton.arrays`."""
 
-    def weld(self, vertices: Floats, faces: Ints) -> tuple[Floats, Faces]: ...  # noqa: D102
-    def compact(self, vertices: Floats, faces: Faces) -> tuple[Floats, Faces]: ...  # noqa: D102
-    def subset(self, vertices: Floats, faces: Faces, stays: NDArray[np.bool_]) -> tuple[Floats, Faces]: ...  # noqa: D102
-    def pieces(self, vertices: Floats, faces: Faces) -> Pieces: ...  # noqa: D102
-    def edge_lengths(self, vertices: Floats, faces: Faces) -> tuple[float, float]: ...  # noqa: D102
-    def normals(self, vertices: Floats, faces: Faces) -> tuple[Floats, Floats]: ...  # noqa: D102
-    def slice_surface(self, vertices: Floats, faces: Faces, seeds: Ints, step: float) -> Slices: ...  # noqa: D102
+    def bounds(self, vertices: Floats) -> tuple[Floats, Floats]: ...  # noqa: D102
+    def corner_range(self, faces: Faces) -> tuple[int, int]: ...  # noqa: D102
+    def on_grid(self, vertices: Floats, origin: Floats, grid: float) -> NDArray[np.int32]: ...  # noqa: D102
+    def surface(self, places: NDArray[np.int32], faces: Faces, grid: float) -> Surface: ...  # noqa: D102
+    def linked(self, places: NDArray[np.int32], faces: Faces, grid: float) -> Surface: ...  # noqa: D102
+    def pieces(self, surface: Surface) -> Pieces: ...  # noqa: D102
+    def lengths_within(  # noqa: D102
+        self, surface: Surface, labels: NDArray[np.int32], chosen: NDArray[np.bool_]
+    ) -> tuple[int, int]: ...
+    def split(  # noqa: D102
+        self, places: NDArray[np.int32], faces: Faces, longest: int
+    ) -> tuple[NDArray[np.int32], NDArray[np.uint32]]: ...
+    def slice_surface(self, surface: Surface, seeds: Ints, step: int) -> Slices: ...  # noqa: D102
+    def gathered(self, surface: Surface, slices: Slices) -> tuple[Floats, Floats]: ...  # noqa: D102
     def centroids(self, places: Floats, weights: Floats, starts: Ints) -> tuple[Floats, Floats]: ...  # noqa: D102
     def across(  # noqa: D102
         self, places: Floats, weights: Floats, slices: Slices, centres: Floats, directions: Floats
     ) -> Floats: ...
-    def clearances(self, places: Floats, slices: Slices, centres: Floats) -> tuple[Floats, Ints]: ...  # noqa: D102
+    def clearances(self, places: Floats, slices: Slices, nodes: Ints, centres: Floats) -> tuple[Floats, Ints]: ...  # noqa: D102
     def recentred(  # noqa: D102
         self, places: Floats, normals: Floats, slices: Slices, nodes: Ints, centres: Floats, most: Floats
     ) -> tuple[Floats, NDArray[np.bool_]]: ...

@@ -15,10 +15,12 @@ Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
 
-def outside(places: Floats, normals: Floats, centres: Floats, nearest: Ints) -> Flags:
-    """Say which nodes lie on the outer side of the vertex nearest to them, or on the surface itself, (m,)."""
-    outward = normals[nearest]
-    depth = np.einsum("ij,ij->i", places[nearest] - centres, outward)
+def outside(nearest: Floats, outward: Floats, centres: Floats) -> Flags:
+    """Say which nodes lie on the outer side of the vertex nearest to them, or on the surface itself, (m,).
+
+    Of each vertex the place and the normal, of any length, are given.
+    """
+    depth = np.einsum("ij,ij->i", nearest - centres, outward)
     return np.asarray(depth < _ON_SURFACE * np.sqrt(np.einsum("ij,ij->i", outward, outward)))
 
 

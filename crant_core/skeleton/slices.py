@@ -7,10 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-_GRID_NM = 2.0**-10
-
 OFF_CENTRE = 0.6  #: a node nearer to the surface than this many radii is not in its middle
 OFF_CENTRE_COARSE = 0.4  #: the same where edges had to be halved: flat triangles make balls that are no better
+AXIAL_REACH = 1.4  #: steps: how far along the neurite surface counts for a node's radius
 LARGEST = 1.5  #: of a node's measured radius: the ball that it may be moved into
 
 
@@ -26,6 +25,44 @@ class Balls(NamedTuple):
 
 
 BALLS = Balls()
+ROUNDS = 8  #: of halving long edges: enough for 256 times the limit
+NO_AREA = 1.0  #: cells: weights must not vanish where a surface is folded flat
+
+
+class Surface(NamedTuple):
+    """A surface of n vertices and f faces on a grid of whole numbers, with its neighbours listed.
+
+    Whole numbers are half as large as coordinates, add up to the same in any order, and make equal distances equal
+    wherever the mesh lies. Lengths are in cells of the grid.
+
+    Attributes
+    ----------
+    places : ndarray, shape (n, 3), int32
+        Positions, none of them negative, each of them once.
+    faces : ndarray, shape (f, 3), uint32
+    starts : ndarray, shape (n + 1,), uint32
+        Where each vertex' list begins in `links`.
+    links : ndarray, shape (h, 2), uint32
+        Neighbours, and the lengths of the edges to them.
+    normals : ndarray, shape (n, 3), float64
+        Outward, and as long as twice the area of the faces around.
+    areas : ndarray, shape (n,), float64
+        A third of the area of the faces around.
+    total, longest : int
+        The sum of all faces' edge lengths, and the longest of them.
+    grid : float
+        The length of a cell in nm, a power of two.
+    """
+
+    places: NDArray[np.int32]
+    faces: NDArray[np.uint32]
+    starts: NDArray[np.uint32]
+    links: NDArray[np.uint32]
+    normals: NDArray[np.float64]
+    areas: NDArray[np.float64]
+    total: int
+    longest: int
+    grid: float
 
 
 class Pieces(NamedTuple):
@@ -37,26 +74,26 @@ class Pieces(NamedTuple):
         The piece of each vertex.
     sizes : ndarray, shape (k,), int64
         How many vertices each has.
-    low, high : ndarray, shape (k, 3), float64
-        Corners of their bounding boxes, in nm.
+    low, high : ndarray, shape (k, 3), int64
+        Corners of their bounding boxes, in cells.
     seeds : ndarray, shape (k,), int64
         The vertex at one end of each: the lowest along the longest side of its box.
     """
 
     labels: NDArray[np.int32]
     sizes: NDArray[np.int64]
-    low: NDArray[np.float64]
-    high: NDArray[np.float64]
+    low: NDArray[np.int64]
+    high: NDArray[np.int64]
     seeds: NDArray[np.int64]
 
 
 class Slices(NamedTuple):
-    """A surface of n vertices in m slabs, each of which becomes a node; parents precede children.
+    """A surface in m slabs, each of which becomes a node; parents precede children.
 
     Attributes
     ----------
-    order : ndarray, shape (n,), int32
-        The vertices, slab by slab, in ascending order within each.
+    order : ndarray, shape (r,), int32
+        The vertices that a seed reaches, slab by slab, in ascending order within each.
     starts : ndarray, shape (m + 1,), int64
         Where each slab begins in `order`.
     parents : ndarray, shape (m,), int64
@@ -75,9 +112,6 @@ class Slices(NamedTuple):
     step: float
 
 
-def step_length(edges_per_step: float, total: float, count: int) -> float:
-    """Return a slab's thickness in nm, from the sum of all edge lengths and their number.
-
-    Rounded, so that it does not depend on the order of summation; never 0.
-    """
-    return max(round(edges_per_step * total / count / _GRID_NM), 1) * _GRID_NM
+def step_length(edges_per_step: float, total: int, count: int) -> int:
+    """Return a slab's thickness in cells, from the sum of all edge lengths and their number; never 0."""
+    return max(round(edges_per_step * total / count), 1)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from crant_core.mesh import Mesh
 
-_SAMPLES = 50_000
+SAMPLES = 50_000  #: points of a surface that are looked at, about
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,15 @@ def find_soma(
     min_ratio, min_radius, reach : float
         See `crant_core.skeleton.options.Options`: `soma_ratio`, `soma_radius`, `soma_reach`.
     """
-    radii = inscribed_radii(mesh, nodes)
+    points = sample(mesh.vertices, mesh.faces)
+    return soma_within(points, nodes, min_ratio=min_ratio, min_radius=min_radius, reach=reach)
+
+
+def soma_within(
+    points: NDArray[np.float64], nodes: NDArray[np.float64], *, min_ratio: float, min_radius: float, reach: float
+) -> Soma:
+    """Find the soma among points of the surface: see `find_soma`."""
+    radii = inscribed_radii(points, nodes)
     widest = int(radii.argmax())
     far = np.linalg.norm(nodes - nodes[widest], axis=1) > reach
     rest = float(radii[far].max(initial=0.0))
@@ -67,17 +75,17 @@ def find_soma(
     return Soma(widest, (x, y, z), float(radii[widest]), ratio, found)
 
 
-def inscribed_radii(mesh: Mesh, nodes: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the distance of each node to the nearest of at most 50,000 points of the surface, (n,)."""
+def inscribed_radii(points: NDArray[np.float64], nodes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the distance of each node to the nearest of some points, (n,)."""
     from scipy.spatial import cKDTree
 
-    tree = cKDTree(sample(mesh), balanced_tree=False, compact_nodes=False)
+    tree = cKDTree(points, balanced_tree=False, compact_nodes=False)
     return np.asarray(tree.query(nodes)[0])
 
 
-def sample(mesh: Mesh) -> NDArray[np.float64]:
-    """Choose points of the surface: every k-th vertex, and on small meshes the middles of faces too."""
-    vertices = mesh.vertices[:: max(1, len(mesh.vertices) // _SAMPLES)]
-    if len(mesh.vertices) + len(mesh.faces) > _SAMPLES:
-        return vertices
-    return np.concatenate([vertices, mesh.vertices[mesh.faces].mean(axis=1)])
+def sample(vertices: NDArray[np.float64], faces: NDArray[np.integer] | None = None) -> NDArray[np.float64]:
+    """Choose 50,000 points of a surface: every k-th vertex, and on small meshes the middles of its faces too."""
+    points = vertices[:: max(1, len(vertices) // SAMPLES)]
+    if faces is None or len(vertices) + len(faces) > SAMPLES:
+        return points
+    return np.concatenate([points, vertices[faces].mean(axis=1)])

@@ -141,7 +141,9 @@ def heights(lengths: Floats, parents: Ints, alive: Flags) -> Floats:
     """Return the longest way down from each node over living ones, in nm; 0 at leaves."""
     height, up, step = [0.0] * len(parents), parents.tolist(), lengths.tolist()
     for node in np.flatnonzero(alive & (parents >= 0))[::-1].tolist():
-        height[up[node]] = max(height[up[node]], height[node] + step[node])
+        way, parent = height[node] + step[node], up[node]
+        if way > height[parent]:  # noqa: PLR1730 - a call of max takes twice as long as all the rest
+            height[parent] = way
     return np.array(height)
 
 

@@ -15,7 +15,7 @@ from crant_core.errors import InvalidParameters, SkeletonError
 from crant_core.mesh import Mesh
 from crant_core.neuropils.solid_angles import winding_numbers
 from crant_core.skeleton import Options, Soma, trace
-from crant_core.skeleton.soma import inscribed_radii
+from crant_core.skeleton.soma import inscribed_radii, sample
 from crant_core.somata.surfaces import COARSE_NM, is_large, outside_of
 
 MIN_RATIO = 1.65  #: neurites reach 1.3, a cut-off stump 1.63; somata on fine meshes 2.8, on decimated ones 1.68
@@ -56,7 +56,7 @@ def search(mesh: Mesh, *, min_radius: float = 800.0, min_ratio: float = MIN_RATI
     nodes = np.empty((0, 3)) if surface is None else _nodes(surface, _COARSE if is_large(mesh) else _FINE)
     if surface is None or not len(nodes):
         return NOWHERE
-    radii = inscribed_radii(surface, nodes)
+    radii = inscribed_radii(sample(surface.vertices, surface.faces), nodes)
     node = _widest_inside(surface, nodes, radii, min_radius)
     found = judged(nodes, radii, node, min_radius, min_ratio)
     return replace(found, node=int(squares_from(mesh, found).argmin()))

@@ -7,8 +7,7 @@ from numpy.typing import NDArray
 
 from crant_core.errors import SkeletonError
 from crant_core.mesh import Mesh
-from crant_core.skeleton import backend
-from crant_core.skeleton.surface import check, weld, without_dust
+from crant_core.skeleton.surface import check, weld
 
 _MANY = 100_000  # faces: finer surfaces are made coarse first
 _DUST_NM = 1000.0
@@ -48,7 +47,7 @@ def outside_of(mesh: Mesh) -> Mesh | None:
         surface = weld(_coarse(mesh) if is_large(mesh) else mesh)
     except SkeletonError:  # all faces are flat
         return None
-    return _without_cavities(without_dust(surface, _DUST_NM)[0])
+    return _without_cavities(_without_dust(surface))
 
 
 def _coarse(mesh: Mesh) -> Mesh:
@@ -67,17 +66,46 @@ def _coarse(mesh: Mesh) -> Mesh:
     return found if len(found.faces) else mesh
 
 
+def _without_dust(surface: Mesh) -> Mesh:
+    """Drop pieces whose bounding box has a diagonal below 1 µm; the one with the most vertices always stays."""
+    labels = _pieces(surface)
+    order = np.argsort(labels, kind="stable")
+    starts = np.searchsorted(labels[order], np.arange(labels.max() + 1))
+    placed = surface.vertices[order]
+    sides = np.maximum.reduceat(placed, starts) - np.minimum.reduceat(placed, starts)
+    stays = np.linalg.norm(sides, axis=1) >= _DUST_NM
+    stays[np.bincount(labels).argmax()] = True
+    return _with_faces(surface, stays[labels[surface.faces[:, 0]]])
+
+
+def _pieces(surface: Mesh) -> NDArray[np.int32]:
+    """Return the connected piece of each vertex."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    a, b, c = surface.faces.T
+    ends = np.concatenate([a, b]), np.concatenate([b, c])
+    size = len(surface.vertices)
+    links = coo_array((np.ones(len(ends[0]), dtype=np.bool_), ends), shape=(size, size))
+    return np.asarray(connected_components(links, directed=False)[1], dtype=np.int32)
+
+
+def _with_faces(surface: Mesh, stays: NDArray[np.bool_]) -> Mesh:
+    """Keep some faces, and the vertices that they have."""
+    if stays.all():
+        return surface
+    used = np.zeros(len(surface.vertices), dtype=np.bool_)
+    used[surface.faces[stays]] = True
+    return Mesh(surface.vertices[used], (np.cumsum(used) - 1)[surface.faces[stays]])
+
+
 def _without_cavities(surface: Mesh) -> Mesh:
     """Drop the pieces that face the other way than the one with the largest volume."""
-    heavy = backend.chosen()
-    labels = heavy.pieces(surface.vertices, surface.faces).labels
-    if not labels.any():
-        return surface
+    labels = _pieces(surface)
     piece = labels[surface.faces[:, 0]]
     volumes = np.bincount(piece, _volumes(surface))
     main = volumes[np.abs(volumes).argmax()]
-    stays = (volumes * main >= 0)[piece]
-    return surface if stays.all() else Mesh(*heavy.compact(surface.vertices, surface.faces[stays]))
+    return _with_faces(surface, (volumes * main >= 0)[piece])
 
 
 def _volumes(surface: Mesh) -> NDArray[np.float64]:

@@ -116,6 +116,14 @@ class TestShapes:
         assert 0.05 < found.quality.dropped < 0.5
         assert found.quality.coverage == pytest.approx(1 - found.quality.dropped, abs=0.02)
 
+    def test_the_soma_is_sought_on_what_is_followed_only(self, heavy):
+        floater = sphere(250, (0, 3000, 0), rings=40)
+        found = trace(
+            joined(floater, tube(100, 2000, spacing=3.0)), heavy=heavy
+        )  # about as many points as are looked at
+        assert found.quality.dropped > 0.1
+        assert found.soma.radius == pytest.approx(100, rel=0.1)
+
     def test_a_lone_floater_is_not_dropped(self, heavy):
         assert trace(sphere(150), heavy=heavy).skeleton.n_nodes >= 1
 
@@ -208,6 +216,21 @@ class TestMotions:
         assert np.array_equal(small.parents, large.parents)
         assert np.percentile(np.abs(small.nodes - large.nodes / 8), 98) < 0.01
         assert np.percentile(np.abs(small.radii - large.radii / 8), 98) < 0.01
+
+    @pytest.mark.parametrize("factor", [1e-9, 1e9, 1e30])
+    def test_tiny_and_huge_shapes_are_shapes(self, factor):
+        mesh = fork(100 * factor, 3000 * factor, spacing=20 * factor)
+        lengths = {name: factor * getattr(Options(), name) for name in ("longest_edge", "min_component", "soma_reach")}
+        skeleton = trace(mesh, replace(Options(), **lengths, centre=False)).skeleton
+        assert profile(skeleton) == (1, 1, 3)
+        assert skeleton.cable_length == pytest.approx(9000 * factor, rel=0.05)
+
+    def test_a_stray_vertex_of_no_face_changes_nothing(self):
+        mesh = fork(100, 3000)
+        stray = Mesh(np.concatenate([mesh.vertices, [[1e15, 0, -1e12]]]), mesh.faces)
+        here, there = trace(mesh).skeleton, trace(stray).skeleton
+        assert np.array_equal(here.nodes, there.nodes)
+        assert np.array_equal(here.parents, there.parents)
 
     def test_the_order_of_faces_does_not_matter(self):
         mesh = fork(100, 3000)

@@ -1,4 +1,4 @@
-"""The geodesic field in numpy and fastcore: seeds, distances, slabs and the tree they form."""
+"""The geodesic field in numpy and scipy: distances from seeds, slabs of them and the tree they form."""
 
 from __future__ import annotations
 
@@ -7,55 +7,58 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from crant_core.skeleton.arrays.surfaces import grouped
-from crant_core.skeleton.slices import Slices
+from crant_core.skeleton.arrays.surfaces import grouped, level_sets
+from crant_core.skeleton.slices import Slices, Surface
 
 Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Faces = NDArray[Any]  # 32 or 64 bits wide
+Ints = NDArray[Any]  # of any width, with or without sign
 
 
-def slice_surface(vertices: Floats, faces: Faces, seeds: Ints, step: float) -> Slices:
-    """Cut a welded surface into slabs of equal geodesic distance from the seeds, one in each piece.
+def slice_surface(surface: Surface, seeds: Ints, step: int) -> Slices:
+    """Cut a surface into slabs of equal geodesic distance from the seeds; what no seed reaches is left out.
 
     Parameters
     ----------
-    vertices, faces : ndarray
-        Welded, every vertex in a face.
+    surface : Surface
     seeds : ndarray, shape (k,)
         Vertices to measure distances from.
-    step : float
-        Thickness of a slab in nm.
+    step : int
+        Thickness of a slab in cells.
     """
-    from navis_fastcore import level_set_components, unique_edges
-
-    edges, lengths = unique_edges(faces, vertices)
-    distances = _distances(edges, lengths, seeds, len(vertices))
-    levels = np.floor(distances / step).astype(np.int64)
-    labels, count = level_set_components(edges, len(distances), levels)
+    distances = _distances(surface, seeds)
+    levels = np.where(np.isfinite(distances), distances, -1) // step
+    labels, count = level_sets(surface, levels.astype(np.int64))
     labels = _by_level(levels, labels, count)
     order, starts = grouped(labels, count)
     nearest, farthest = _extremes(distances, order, starts)
-    return Slices(order, starts, _parents(edges, distances, labels, nearest), nearest, farthest, step)
+    parents = _parents(surface, distances, labels, nearest)
+    return Slices(order, starts, parents, nearest, farthest, step * surface.grid)
 
 
-def _distances(edges: NDArray[np.uint32], lengths: Floats, seeds: Ints, hub: int) -> Floats:
-    """Return the shortest way along edges to any seed: all of them are joined to a hub by edges without length."""
-    from navis_fastcore import geodesic_matrix_graph
-
-    spokes = np.stack([np.full(len(seeds), hub), seeds], axis=1).astype(np.uint32)
-    distances = geodesic_matrix_graph(
-        np.concatenate([edges, spokes]), hub + 1, weights=np.concatenate([lengths, np.zeros(len(seeds))]), sources=[hub]
-    )
-    return np.asarray(distances[0, :-1], dtype=np.float64)
+def _vertices(surface: Surface) -> NDArray[np.int64]:
+    """Return the vertex that each link begins at."""
+    starts = surface.starts.astype(np.int64)
+    return np.repeat(np.arange(len(surface.places)), starts[1:] - starts[:-1])
 
 
-def _by_level(levels: Ints, labels: NDArray[np.int32], count: int) -> NDArray[np.int32]:
+def _distances(surface: Surface, seeds: Ints) -> Floats:
+    """Return the shortest way along edges to any seed; whole numbers below 2⁵³ add up exactly."""
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import dijkstra
+
+    count, vertex = len(surface.places), _vertices(surface)
+    edges, first = np.unique(vertex << 32 | surface.links[:, 0], return_index=True)  # duplicates would be added up
+    lengths = surface.links[first, 1].astype(np.float64)
+    graph = csr_array((lengths, (edges >> 32, edges & 0xFFFFFFFF)), (count, count))
+    return np.asarray(dijkstra(graph, indices=seeds, min_only=True))
+
+
+def _by_level(levels: Floats, labels: NDArray[np.int32], count: int) -> NDArray[np.int32]:
     """Renumber slabs from the seeds outwards, within a level by their first vertex."""
-    level = np.empty(count, dtype=np.int64)
-    level[labels] = levels
-    number = np.empty(count, dtype=np.int32)
-    number[np.argsort(level, kind="stable")] = np.arange(count)
+    counted = labels >= 0
+    level, number = np.empty(count), np.empty(count + 1, dtype=np.int32)
+    level[labels[counted]] = levels[counted]
+    number[np.argsort(level, kind="stable")], number[-1] = np.arange(count), -1
     return number[labels]
 
 
@@ -69,12 +72,11 @@ def _extremes(distances: Floats, order: NDArray[np.int32], starts: Ints) -> tupl
     return found[0], found[1]
 
 
-def _parents(edges: NDArray[np.uint32], distances: Floats, labels: NDArray[np.int32], nearest: Ints) -> Ints:
+def _parents(surface: Surface, distances: Floats, labels: NDArray[np.int32], nearest: Ints) -> Ints:
     """Hang each slab from the slab of the lowest neighbour of its lowest vertex: never a cycle, one root a piece."""
-    is_nearest = np.zeros(len(distances), dtype=bool)
-    is_nearest[nearest] = True
-    ends = [edges[is_nearest[edges[:, side]]][:, [side, 1 - side]] for side in (0, 1)]
-    low, neighbour = np.concatenate(ends).astype(np.int64).T
+    vertex = _vertices(surface)
+    rows = np.flatnonzero(np.isin(vertex, nearest))
+    low, neighbour = vertex[rows], surface.links[rows, 0].astype(np.int64)
     order = np.lexsort([neighbour, distances[neighbour], low])
     best = order[np.unique(low[order], return_index=True)[1]]
     low, neighbour = low[best], neighbour[best]

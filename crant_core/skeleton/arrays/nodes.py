@@ -9,10 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crant_core.skeleton.arrays.surfaces import squares
-from crant_core.skeleton.slices import BALLS, Slices
+from crant_core.skeleton.slices import AXIAL_REACH, BALLS, Slices, Surface
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+
+
+def gathered(surface: Surface, slices: Slices) -> tuple[Floats, Floats]:
+    """Return the vertices' positions in nm, and their areas, slab by slab."""
+    return np.asarray(surface.places[slices.order] * surface.grid), surface.areas[slices.order]
 
 
 def centroids(places: Floats, weights: Floats, starts: Ints) -> tuple[Floats, Floats]:
@@ -36,7 +41,8 @@ def centroids(places: Floats, weights: Floats, starts: Ints) -> tuple[Floats, Fl
 def across(places: Floats, weights: Floats, slices: Slices, centres: Floats, directions: Floats) -> Floats:
     """Return each node's mean distance of the surface from its axis, (m,), over its own and adjacent slabs.
 
-    Weighted by area, and less the farther along the axis: exp(-2 (axial / step)²). NaN where nothing counts.
+    Weighted by area, and less the farther along the axis: (1 - (axial / 1.4 step)²)³, which is near exp(-2 (axial /
+    step)²) and much cheaper. NaN where nothing counts.
     """
     total, weight = np.zeros(len(centres)), np.zeros(len(centres))
     sizes = np.diff(slices.starts)
@@ -47,7 +53,7 @@ def across(places: Floats, weights: Floats, slices: Slices, centres: Floats, dir
         node = np.repeat(nodes, sizes)
         chosen = slice(None) if len(slabs) == len(nodes) else node >= 0
         rows, node = places[chosen], node[chosen]
-        sums = _profile(rows, weights[chosen], node, centres, directions, slices.step)
+        sums = _profile(rows, weights[chosen], node, centres, directions, AXIAL_REACH * slices.step)
         starts = np.concatenate([[0], np.cumsum(sizes[slabs])[:-1]]).astype(np.int64)
         total += np.bincount(nodes[slabs], np.add.reduceat(sums[0], starts), len(total))
         weight += np.bincount(nodes[slabs], np.add.reduceat(sums[1], starts), len(weight))
@@ -56,11 +62,11 @@ def across(places: Floats, weights: Floats, slices: Slices, centres: Floats, dir
 
 
 def _profile(
-    places: Floats, weights: Floats, node: Ints, centres: Floats, directions: Floats, step: float
+    places: Floats, weights: Floats, node: Ints, centres: Floats, directions: Floats, reach: float
 ) -> tuple[Floats, Floats]:
     offset = places - centres[node]
     axial = np.einsum("ij,ij->i", offset, directions[node])
-    weight = weights * np.exp(-2 * (axial / step) ** 2)
+    weight = weights * np.maximum(1 - (axial / reach) ** 2, 0) ** 3
     return np.sqrt(np.maximum(squares(offset) - axial * axial, 0)) * weight, weight
 
 
@@ -81,22 +87,22 @@ def neighbours(parents: Ints) -> Iterator[Ints]:
         yield nodes
 
 
-def clearances(places: Floats, slices: Slices, centres: Floats) -> tuple[Floats, Ints]:
-    """Return each node's distance to the nearest vertex of its own and adjacent slabs, and that vertex's row."""
+def clearances(places: Floats, slices: Slices, nodes: Ints, centres: Floats) -> tuple[Floats, Ints]:
+    """Return some nodes' distance to the nearest vertex of their own and adjacent slabs, and that vertex's row."""
     best, at = np.full(len(centres), np.inf), np.full(len(centres), -1)
     sizes = np.diff(slices.starts)
-    for nodes in neighbours(slices.parents):
-        slabs = np.flatnonzero(nodes >= 0)
+    for met in neighbours(slices.parents):
+        slabs = np.flatnonzero(met >= 0)
         if not len(slabs):
             continue
-        chosen = np.flatnonzero(np.repeat(nodes >= 0, sizes))
-        square = squares(places[chosen] - centres[np.repeat(nodes[slabs], sizes[slabs])])
+        chosen = np.flatnonzero(np.repeat(met >= 0, sizes))
+        square = squares(places[chosen] - centres[np.repeat(met[slabs], sizes[slabs])])
         starts = np.concatenate([[0], np.cumsum(sizes[slabs])[:-1]]).astype(np.int64)
         lowest = np.minimum.reduceat(square, starts)
         hit = np.flatnonzero(square == np.repeat(lowest, sizes[slabs]))
         first = chosen[hit[np.unique(np.searchsorted(starts, hit, side="right") - 1, return_index=True)[1]]]
-        _keep_nearer(best, at, nodes[slabs], lowest, first)
-    return np.sqrt(best), at
+        _keep_nearer(best, at, met[slabs], lowest, first)
+    return np.sqrt(best[nodes]), at[nodes]
 
 
 def _keep_nearer(best: Floats, at: Ints, nodes: Ints, found: Floats, rows: Ints) -> None:
@@ -118,8 +124,10 @@ def recentred(
 
     Parameters
     ----------
-    places, normals : ndarray, shape (n, 3)
-        The surface's vertices and outward unit normals, slab by slab.
+    places : ndarray, shape (r, 3)
+        The surface's vertices, slab by slab.
+    normals : ndarray, shape (n, 3)
+        Outward, of any length, as the surface numbers them.
     slices : Slices
     nodes : ndarray, shape (k,)
         Which to move.
@@ -139,13 +147,18 @@ def recentred(
     for number, node in enumerate(nodes.tolist()):
         joined = _joined(slices, node)
         touched, seen = _rows(slices, [node], BALLS.touched), _rows(slices, [node, *joined], BALLS.seen)
-        radii = _ball_radii(places[touched], normals[touched], places[seen], normals[seen])
+        outward = _units(normals[slices.order[touched]])
+        radii = _ball_radii(places[touched], outward, places[seen], normals[slices.order[seen]])
         radii = np.where(radii <= most[node], np.round(radii / BALLS.grid) * BALLS.grid, 0)
-        balls = places[touched] - normals[touched] * radii[:, None]
+        balls = places[touched] - outward * radii[:, None]
         best = _straightest(balls, radii, centres[joined], centres[node])
         if best >= 0:
             centres[node], moved[number] = balls[best], True
     return centres, moved
+
+
+def _units(vectors: Floats) -> Floats:
+    return np.asarray(vectors / np.maximum(np.sqrt(squares(vectors)), 1e-12)[:, None])
 
 
 def _joined(slices: Slices, node: int) -> list[int]:
@@ -162,11 +175,13 @@ def _rows(slices: Slices, slabs: list[int], count: int) -> Ints:
 
 def _ball_radii(touched: Floats, outward: Floats, seen: Floats, facing: Floats) -> Floats:
     """Return the radius of the largest empty ball that touches each point from inside; infinite if nothing stops it."""
-    offset = touched[:, None, :] - seen[None, :, :]
-    along = np.einsum("ijk,ik->ij", offset, outward)
-    stops = (along > 0) & (outward @ facing.T < BALLS.facing)
-    radii = np.where(stops, np.einsum("ijk,ijk->ij", offset, offset) / np.where(stops, 2 * along, 1), np.inf)
-    return np.asarray(radii.min(axis=1))
+    x, y, z = touched.T[:, :, None] - seen.T[:, None, :]
+    u, v, w = outward.T[:, :, None]
+    d, e, f = facing.T
+    with np.errstate(invalid="ignore", divide="ignore"):
+        curves = 2 * (x * u + y * v + z * w) / (x * x + y * y + z * z)
+        stops = (curves > 0) & (u * d + v * e + w * f < BALLS.facing * np.sqrt(squares(facing)))
+        return np.asarray(1 / np.where(stops, curves, 0).max(axis=1))
 
 
 def _straightest(balls: Floats, radii: Floats, joined: Floats, centre: Floats) -> int:

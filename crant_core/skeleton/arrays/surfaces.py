@@ -1,49 +1,52 @@
-"""Whole surfaces in numpy: equal positions, connected pieces, lengths, normals."""
+"""Whole surfaces in numpy: positions on a grid, equal ones joined, neighbours, normals, pieces."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from crant_core.skeleton.slices import Pieces
+from crant_core.skeleton.slices import NO_AREA, Pieces, Surface
 
 Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Faces = NDArray[Any]  # 32 or 64 bits wide
+Ints = NDArray[Any]  # of any width, with or without sign
+Flags = NDArray[np.bool_]
 
-_AT_ONCE = 1 << 17  #: rows worked on at a time: temporary arrays then fit the cache, and memory stays bounded
-_NO_AREA = 1e-6  #: nm²; weights must not vanish where a surface is folded flat
 _MIX = tuple(np.uint64(factor) for factor in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
+_HALF = np.uint64(32)
 
 
-def weld(vertices: Floats, faces: Ints) -> tuple[Floats, Faces]:
+def bounds(vertices: Floats) -> tuple[Floats, Floats]:
+    """Return the corners of the bounding box; NaN if any coordinate is not a finite number."""
+    odd = 0.0 if np.isfinite(vertices).all() else np.nan
+    return vertices.min(axis=0) + odd, vertices.max(axis=0) + odd
+
+
+def corner_range(faces: Ints) -> tuple[int, int]:
+    """Return the lowest and the highest vertex that a face names."""
+    return int(faces.min()), int(faces.max())
+
+
+def on_grid(vertices: Floats, origin: Floats, grid: float) -> NDArray[np.int32]:
+    """Return positions in cells from an origin, (n, 3)."""
+    return np.asarray(np.rint((vertices - origin) * (1 / grid)), dtype=np.int32)
+
+
+def weld(vertices: NDArray[Any], faces: Ints) -> tuple[NDArray[Any], Ints]:
     """Join vertices at equal positions; drop flat faces and unused vertices: vertices, and faces.
 
     Vertices keep the order of their first occurrence.
     """
-    number, first = number_positions(vertices)
-    a, b, c = renamed = number.astype(np.int32)[faces.T]
-    return compact(vertices[first] + 0.0, np.ascontiguousarray(renamed.T[(a != b) & (b != c) & (c != a)]))
+    number, first = _number_positions(vertices)
+    a, b, c = renamed = number.astype(np.uint32)[faces.T]
+    kept = np.ascontiguousarray(renamed.T[(a != b) & (b != c) & (c != a)])
+    used = np.zeros(len(first), dtype=bool)
+    used[kept] = True
+    return vertices[first[used]], (np.cumsum(used, dtype=np.uint32) - np.uint32(1))[kept]
 
 
-def compact(vertices: Floats, faces: Faces) -> tuple[Floats, Faces]:
-    """Drop vertices that no face names; the others keep their order."""
-    used = np.zeros(len(vertices), dtype=bool)
-    used[faces] = True
-    if used.all():
-        return vertices, faces
-    return vertices[used], (np.cumsum(used, dtype=np.int32) - 1)[faces]
-
-
-def subset(vertices: Floats, faces: Faces, stays: NDArray[np.bool_]) -> tuple[Floats, Faces]:
-    """Keep some vertices and the faces among them; pieces are kept or dropped as a whole."""
-    return vertices[stays], (np.cumsum(stays, dtype=np.int32) - np.int32(1))[faces[stays[faces[:, 0]]]]
-
-
-def number_positions(vertices: Floats) -> tuple[Ints, Ints]:
+def _number_positions(vertices: NDArray[Any]) -> tuple[Ints, Ints]:
     """Number distinct positions in order of first occurrence: each vertex's number, and a vertex of each number."""
     import pandas as pd
 
@@ -55,9 +58,9 @@ def number_positions(vertices: Floats) -> tuple[Ints, Ints]:
     return _number_rows(vertices)
 
 
-def _hashes(vertices: Floats) -> NDArray[np.uint64]:
+def _hashes(vertices: NDArray[Any]) -> NDArray[np.uint64]:
     """Mix the bits of three coordinates into 64."""
-    bits = np.ascontiguousarray(vertices + 0.0).view(np.uint64)  # + 0.0 turns -0.0 into 0.0, the same place
+    bits = np.asarray(vertices + 0.0, order="C").view(np.uint64)  # + 0.0 turns -0.0 into 0.0, the same place
     mixed = np.zeros(len(bits), dtype=np.uint64)
     with np.errstate(over="ignore"):
         for column, factor in zip(bits.T, _MIX, strict=True):
@@ -66,7 +69,7 @@ def _hashes(vertices: Floats) -> NDArray[np.uint64]:
     return mixed
 
 
-def _number_rows(vertices: Floats) -> tuple[Ints, Ints]:
+def _number_rows(vertices: NDArray[Any]) -> tuple[Ints, Ints]:
     """Number distinct positions when two of them happen to have the same hash."""
     _, first, inverse = np.unique(vertices, axis=0, return_index=True, return_inverse=True)
     order = np.argsort(first)
@@ -75,31 +78,62 @@ def _number_rows(vertices: Floats) -> tuple[Ints, Ints]:
     return number[inverse.ravel()], first[order]
 
 
-def normals(vertices: Floats, faces: Faces) -> tuple[Floats, Floats]:
-    """Return each vertex's normal, (n, 3), outward and of no particular length, and its area in nm², (n,).
+def surface(places: NDArray[np.int32], faces: Ints, grid: float) -> Surface:
+    """Join equal positions, drop flat faces and unused vertices, find neighbours and normals.
 
-    Normals are sums of the faces' cross products, so weighted by area; a vertex has a third of its faces' areas.
+    Vertices keep the order of their first occurrence, and faces theirs.
     """
-    total, area = np.zeros((len(vertices), 3)), np.zeros(len(vertices))
-    for block in blocks(faces):
-        cross = crosses(vertices, block)
-        for axis in range(3):
-            total[:, axis] += _scatter(block, cross[:, axis], len(total))
-        area += _scatter(block, np.sqrt(squares(cross)), len(area))
-    return total, np.maximum(area / 6, _NO_AREA)
+    return linked(*weld(places, faces), grid)
 
 
-def blocks(rows: NDArray[np.integer]) -> Iterator[NDArray[np.integer]]:
-    """Yield rows in portions: more of them if there are many, as each costs a pass over the vertices too."""
-    for start in range(0, len(rows), max(_AT_ONCE, len(rows) // 8)):
-        yield rows[start : start + max(_AT_ONCE, len(rows) // 8)]
+def linked(places: NDArray[np.int32], faces: Ints, grid: float) -> Surface:
+    """Find neighbours and normals of distinct vertices; those without a face stay, and have none.
+
+    Listed are the vertices that follow a vertex in its faces: around a closed fan of faces, all neighbours once.
+    Where the fan is open those that precede it too.
+    """
+    starts, links, lengths = _links(places, faces)
+    normals, areas = _normals(places, faces)
+    return Surface(places, faces, starts, links, normals, areas, int(lengths.sum()), int(lengths.max(initial=0)), grid)
 
 
-def crosses(vertices: Floats, faces: NDArray[np.integer]) -> Floats:
-    """Return the cross products of faces' edges: normals of twice their areas."""
-    a, b, c = (vertices[faces[:, corner]] for corner in range(3))
-    (ux, uy, uz), (wx, wy, wz) = (b - a).T, (c - a).T
-    return np.stack([uy * wz - uz * wy, uz * wx - ux * wz, ux * wy - uy * wx], axis=1)
+def _links(places: NDArray[np.int32], faces: Ints) -> tuple[Ints, Ints, Ints]:
+    """List neighbours with the edges' lengths; also return all faces' edge lengths."""
+    following, preceding = np.roll(faces, -1, axis=1), np.roll(faces, 1, axis=1)
+    lengths = _lengths(places, faces, following)
+    ends = np.stack([following, preceding], axis=2)
+    ways = np.stack([lengths, np.roll(lengths, 1, axis=1)], axis=2)
+    listed = np.ones(ends.shape, dtype=bool)
+    listed[:, :, 1] = _open(faces, following, preceding, len(places))[faces]
+    vertex = np.broadcast_to(faces[:, :, None], ends.shape)[listed]
+    order = np.argsort(vertex, kind="stable")
+    starts = np.zeros(len(places) + 1, dtype=np.uint32)
+    starts[1:] = np.cumsum(np.bincount(vertex, minlength=len(places)))
+    return starts, np.stack([ends[listed], ways[listed]], axis=1)[order].astype(np.uint32), lengths
+
+
+def _lengths(places: NDArray[np.int32], one: Ints, other: Ints) -> NDArray[np.int64]:
+    x, y, z = np.moveaxis((places[other] - places[one]).astype(np.float64), -1, 0)
+    return np.asarray(np.rint(np.sqrt(x * x + y * y + z * z)), dtype=np.int64)
+
+
+def _open(faces: Ints, following: Ints, preceding: Ints, count: int) -> Flags:
+    """Say around which vertices the faces do not close up: some neighbour follows more often than it precedes."""
+    keys = [(faces.astype(np.uint64) << _HALF | other).ravel() for other in (following, preceding)]
+    pairs, index = np.unique(np.concatenate(keys), return_inverse=True)
+    balance = np.bincount(index, np.repeat([1, -1], faces.size), len(pairs))
+    found = np.zeros(count, dtype=bool)
+    found[pairs[balance != 0] >> _HALF] = True
+    return found
+
+
+def _normals(places: NDArray[np.int32], faces: Ints) -> tuple[Floats, Floats]:
+    corners = places[faces].astype(np.float64)
+    (ux, uy, uz), (wx, wy, wz) = (corners[:, 1] - corners[:, 0]).T, (corners[:, 2] - corners[:, 0]).T
+    cross = np.stack([uy * wz - uz * wy, uz * wx - ux * wz, ux * wy - uy * wx], axis=1)
+    normals = np.stack([_scatter(faces, cross[:, axis], len(places)) for axis in range(3)], axis=1)
+    areas = np.rint(np.sqrt(squares(cross)) / 6)  # whole numbers, whose sum is the same in any order
+    return normals, np.maximum(_scatter(faces, areas, len(places)), NO_AREA)
 
 
 def squares(vectors: Floats) -> Floats:
@@ -108,18 +142,24 @@ def squares(vectors: Floats) -> Floats:
     return np.asarray(x * x + y * y + z * z)
 
 
-def _scatter(faces: NDArray[np.integer], values: Floats, count: int) -> Floats:
+def _scatter(faces: Ints, values: Floats, count: int) -> Floats:
     return np.asarray(np.bincount(faces.ravel(), np.repeat(values, 3), count), dtype=np.float64)
 
 
-def pieces(vertices: Floats, faces: Faces) -> Pieces:
+def lengths_within(surface: Surface, labels: Ints, chosen: Flags) -> tuple[int, int]:
+    """Return the sum of edge lengths of the faces in some pieces, and how many faces that are."""
+    faces = surface.faces[chosen[labels[surface.faces[:, 0]]]]
+    return int(_lengths(surface.places, faces, np.roll(faces, -1, axis=1)).sum()), len(faces)
+
+
+def pieces(surface: Surface) -> Pieces:
     """Find the connected pieces of a surface, and where to begin each.
 
     The seed of a piece is its lowest vertex along the longest side of its bounding box; of several, the first.
     """
-    labels, count = _components(faces, len(vertices))
+    labels, count = level_sets(surface, np.zeros(len(surface.places), dtype=np.int32))
     order, starts = grouped(labels, count)
-    places = vertices[order]
+    places = surface.places[order].astype(np.int64)
     low, high = (extreme.reduceat(places, starts[:-1]) for extreme in (np.minimum, np.maximum))
     piece, axes = np.repeat(np.arange(count), np.diff(starts)), (high - low).argmax(axis=1)
     lowest = np.flatnonzero(places[np.arange(len(places)), axes[piece]] == low[piece, axes[piece]])
@@ -127,29 +167,27 @@ def pieces(vertices: Floats, faces: Faces) -> Pieces:
     return Pieces(labels, np.diff(starts), low, high, seeds)
 
 
-def _components(faces: Faces, count: int) -> tuple[NDArray[np.int32], int]:
-    """Label the vertices of each connected piece, in order of first occurrence; also how many there are."""
-    from navis_fastcore import level_set_components
+def level_sets(surface: Surface, levels: Ints) -> tuple[NDArray[np.int32], int]:
+    """Label the connected sets of vertices of one level, in order of first occurrence; also how many there are.
 
-    edges = np.concatenate([faces[:, :2], faces[:, 1:]]).astype(np.uint32)
-    labels, number = level_set_components(edges, count, np.zeros(count, dtype=np.int64))
-    return labels, int(number)
+    Vertices of a level below 0 are left out: their label is -1.
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    one, other = surface.faces.astype(np.int64), np.roll(surface.faces, -1, axis=1).astype(np.int64)
+    same, count = levels[one] == levels[other], len(levels)
+    graph = coo_array((np.ones(same.sum(), dtype=np.int8), (one[same], other[same])), (count, count))
+    _, found = connected_components(graph.tocsr(), directed=False)
+    counted = np.flatnonzero(levels >= 0)
+    _, first, index = np.unique(found[counted], return_index=True, return_inverse=True)
+    number, labels = np.empty(len(first), dtype=np.int32), np.full(count, -1, dtype=np.int32)
+    number[np.argsort(first)] = np.arange(len(first))
+    labels[counted] = number[index]
+    return labels, len(first)
 
 
-def grouped(labels: NDArray[np.integer], count: int) -> tuple[NDArray[np.int32], Ints]:
-    """Sort row numbers by label, stably: the rows, and where each label begins (count + 1)."""
-    from scipy.sparse import csr_array
-
-    # Turning coordinates into rows is a counting sort.
-    rows = np.arange(len(labels), dtype=np.int32)
-    table = csr_array((np.ones(len(labels), dtype=np.int8), (labels.astype(np.int32), rows)), (count, len(labels)))
-    return table.indices, table.indptr.astype(np.int64)
-
-
-def edge_lengths(vertices: Floats, faces: Faces) -> tuple[float, float]:
-    """Return the sum of all faces' edge lengths, and the longest."""
-    total = longest = 0.0
-    for corner in range(3):
-        lengths = np.sqrt(squares(vertices[faces[:, corner]] - vertices[faces[:, corner - 1]]))
-        total, longest = total + float(lengths.sum()), max(longest, float(lengths.max()))
-    return total, longest
+def grouped(labels: NDArray[np.integer], count: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Sort row numbers by label, stably, without those labelled -1: the rows, and where each label begins."""
+    order = np.argsort(labels, kind="stable").astype(np.int32)[np.count_nonzero(labels < 0) :]
+    return order, np.concatenate([[0], np.cumsum(np.bincount(labels[order], minlength=count))]).astype(np.int64)

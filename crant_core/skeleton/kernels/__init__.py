@@ -11,19 +11,24 @@ take numbers from elsewhere as arguments.
 from __future__ import annotations
 
 from crant_core.skeleton.kernels.field import slice_surface
-from crant_core.skeleton.kernels.nodes import across, centroids, clearances, recentred
-from crant_core.skeleton.kernels.surfaces import compact, edge_lengths, normals, pieces, subset, weld
+from crant_core.skeleton.kernels.nodes import across, centroids, clearances, gathered, recentred
+from crant_core.skeleton.kernels.pieces import pieces
+from crant_core.skeleton.kernels.splitting import split
+from crant_core.skeleton.kernels.surfaces import bounds, corner_range, lengths_within, linked, on_grid, surface
 
 __all__ = [
     "across",
+    "bounds",
     "centroids",
     "clearances",
-    "compact",
-    "edge_lengths",
-    "normals",
+    "corner_range",
+    "gathered",
+    "lengths_within",
+    "linked",
+    "on_grid",
     "pieces",
     "recentred",
     "slice_surface",
-    "subset",
-    "weld",
+    "split",
+    "surface",
 ]

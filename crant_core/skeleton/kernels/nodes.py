@@ -9,11 +9,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crant_core.skeleton.kernels.compiling import compiled, inlined
-from crant_core.skeleton.slices import BALLS, Balls, Slices
+from crant_core.skeleton.slices import AXIAL_REACH, BALLS, Balls, Slices, Surface
 
 Floats = NDArray[np.float64]
 Ints = NDArray[Any]  # 32 or 64 bits wide
 Flags = NDArray[np.bool_]
+
+_AT_ONCE = 16  # numbers, that the machine works on in one go
+_SHORTEST = 1e-12  # a normal may be zero
+
+
+def gathered(surface: Surface, slices: Slices) -> tuple[Floats, Floats]:
+    """Return the vertices' positions in nm, and their areas, slab by slab."""
+    places, areas = np.empty((len(slices.order), 3)), np.empty(len(slices.order))
+    _gather(surface.places, surface.areas, slices.order, surface.grid, places, areas)
+    return places, areas
+
+
+@compiled
+def _gather(cells: Ints, weights: Floats, order: Ints, grid: float, places: Floats, areas: Floats) -> None:
+    for row in range(len(order)):
+        vertex = np.uint32(order[row])
+        areas[row] = weights[vertex]
+        for axis in range(3):
+            places[row, axis] = cells[vertex, axis] * grid
 
 
 def centroids(places: Floats, weights: Floats, starts: Ints) -> tuple[Floats, Floats]:
@@ -75,12 +94,14 @@ def _joined(node: int, parents: Ints, begins: Ints, children: Ints) -> Ints:
 
 def across(places: Floats, weights: Floats, slices: Slices, centres: Floats, directions: Floats) -> Floats:
     """Return each node's mean distance of the surface from its axis, (m,), over its own and adjacent slabs."""
-    return np.asarray(_across(places, weights, slices.starts, slices.parents, centres, directions, slices.step))
+    return np.asarray(
+        _across(places, weights, slices.starts, slices.parents, centres, directions, AXIAL_REACH * slices.step)
+    )
 
 
 @compiled
 def _across(
-    places: Floats, weights: Floats, starts: Ints, parents: Ints, centres: Floats, directions: Floats, step: float
+    places: Floats, weights: Floats, starts: Ints, parents: Ints, centres: Floats, directions: Floats, reach: float
 ) -> Floats:
     begins, children = _children(parents)
     result = np.empty(len(parents))
@@ -91,29 +112,31 @@ def _across(
                 axial = 0.0
                 for axis in range(3):
                     axial += (places[row, axis] - centres[node, axis]) * directions[node, axis]
-                share = weights[row] * np.exp(-2 * (axial / step) ** 2)
+                share = weights[row] * max(1 - (axial / reach) ** 2, 0.0) ** 3
                 total += np.sqrt(max(_square(places, row, centres, node) - axial * axial, 0.0)) * share
                 weight += share
         result[node] = total / weight if weight > 0 else np.nan
     return result
 
 
-def clearances(places: Floats, slices: Slices, centres: Floats) -> tuple[Floats, Ints]:
-    """Return each node's distance to the nearest vertex of its own and adjacent slabs, and that vertex's row."""
-    best, at = _clearances(places, slices.starts, slices.parents, centres)
+def clearances(places: Floats, slices: Slices, nodes: Ints, centres: Floats) -> tuple[Floats, Ints]:
+    """Return some nodes' distance to the nearest vertex of their own and adjacent slabs, and that vertex's row."""
+    best, at = _clearances(places, slices.starts, slices.parents, nodes, centres)
     return np.sqrt(best), at
 
 
 @compiled
-def _clearances(places: Floats, starts: Ints, parents: Ints, centres: Floats) -> tuple[Floats, Ints]:
+def _clearances(places: Floats, starts: Ints, parents: Ints, nodes: Ints, centres: Floats) -> tuple[Floats, Ints]:
     begins, children = _children(parents)
-    best, at = np.full(len(parents), np.inf), np.full(len(parents), -1)
-    for node in range(len(parents)):
+    best, at = np.full(len(nodes), np.inf), np.full(len(nodes), -1)
+    for number in range(len(nodes)):
+        node, nearest = nodes[number], np.inf
         for slab in _joined(node, parents, begins, children):
             for row in range(starts[slab], starts[slab + 1]):
                 square = _square(places, row, centres, node)
-                if square < best[node]:
-                    best[node], at[node] = square, row
+                if square < nearest:
+                    nearest, at[number] = square, row
+        best[number] = nearest
     return best, at
 
 
@@ -122,7 +145,7 @@ def recentred(
 ) -> tuple[Floats, Flags]:
     """Move nodes into balls that fit into the surface; also say which were moved. See the twin."""
     centres, moved = centres.copy(), np.zeros(len(nodes), dtype=np.bool_)
-    _recentre(places, normals, slices.starts, slices.parents, nodes, centres, most, moved, BALLS)
+    _recentre(places, normals, slices.order, slices.starts, slices.parents, nodes, centres, most, moved, BALLS)
     return centres, moved
 
 
@@ -130,6 +153,7 @@ def recentred(
 def _recentre(
     places: Floats,
     normals: Floats,
+    order: Ints,
     starts: Ints,
     parents: Ints,
     nodes: Ints,
@@ -143,7 +167,9 @@ def _recentre(
         node = nodes[number]
         slabs = _joined(node, parents, begins, children)
         touched, seen = _thinned(slabs[:1], starts, rules.touched), _thinned(slabs, starts, rules.seen)
-        balls, radii = _balls(places, normals, touched, seen, most[node], rules)
+        lanes = _lanes(places, normals, touched, order)
+        _bend(lanes, places, normals, seen, order, rules.facing)
+        balls, radii = _balls(lanes, len(touched), most[node], rules.grid)
         ball = _straightest(balls, radii, slabs, centres, rules)
         if ball >= 0:
             centres[node] = balls[ball]
@@ -168,34 +194,47 @@ def _thinned(slabs: Ints, starts: Ints, count: int) -> Ints:
 
 
 @compiled
-def _balls(
-    places: Floats, normals: Floats, touched: Ints, seen: Ints, most: float, rules: Balls
-) -> tuple[Floats, Floats]:
-    """Grow a ball inwards from each touched vertex: its centre and radius, 0 if larger than `most`."""
-    balls, radii = np.empty((len(touched), 3)), np.zeros(len(touched))
-    near, facing = places[seen], normals[seen]
-    for number in range(len(touched)):
-        place, inward = places[touched[number]], normals[touched[number]]
-        radius = _stopped(place, inward, near, facing, rules.facing)
-        radii[number] = np.rint(radius / rules.grid) * rules.grid if radius <= most else 0.0
+def _lanes(places: Floats, normals: Floats, rows: Ints, order: Ints) -> Floats:
+    """Put positions, unit normals and zeros side by side, (7, k): the machine works on several columns at once.
+
+    There are some more columns than rows, so that none is left over.
+    """
+    lanes = np.zeros((7, -(-len(rows) // _AT_ONCE) * _AT_ONCE))
+    for lane in range(len(rows)):
+        row, vertex = rows[lane], order[rows[lane]]
+        x, y, z = normals[vertex, 0], normals[vertex, 1], normals[vertex, 2]
+        length = max(np.sqrt(x * x + y * y + z * z), _SHORTEST)
+        lanes[0, lane], lanes[1, lane], lanes[2, lane] = places[row, 0], places[row, 1], places[row, 2]
+        lanes[3, lane], lanes[4, lane], lanes[5, lane] = x / length, y / length, z / length
+    return lanes
+
+
+@compiled
+def _bend(lanes: Floats, places: Floats, normals: Floats, seen: Ints, order: Ints, most_facing: float) -> None:
+    """Find the curvature of the largest ball that touches each column from inside and holds none of the seen."""
+    for row in seen:
+        vertex = order[row]
+        a, b, c = places[row, 0], places[row, 1], places[row, 2]
+        d, e, f = normals[vertex, 0], normals[vertex, 1], normals[vertex, 2]
+        limit = most_facing * np.sqrt(d * d + e * e + f * f)
+        for lane in range(lanes.shape[1]):
+            u, v, w = lanes[3, lane], lanes[4, lane], lanes[5, lane]
+            x, y, z = lanes[0, lane] - a, lanes[1, lane] - b, lanes[2, lane] - c
+            curve = 2 * (x * u + y * v + z * w) / (x * x + y * y + z * z)
+            curve = curve if u * d + v * e + w * f < limit else 0.0
+            lanes[6, lane] = curve if curve > lanes[6, lane] else lanes[6, lane]
+
+
+@compiled
+def _balls(lanes: Floats, count: int, most: float, grid: float) -> tuple[Floats, Floats]:
+    """Return each ball's centre and radius, 0 if larger than `most`."""
+    balls, radii = np.empty((count, 3)), np.zeros(count)
+    for number in range(count):
+        radius = 1 / lanes[6, number]
+        radii[number] = np.rint(radius / grid) * grid if radius <= most else 0.0
         for axis in range(3):
-            balls[number, axis] = place[axis] - inward[axis] * radii[number]
+            balls[number, axis] = lanes[axis, number] - lanes[3 + axis, number] * radii[number]
     return balls, radii
-
-
-@inlined
-def _stopped(place: Floats, outward: Floats, near: Floats, facing: Floats, most_facing: float) -> float:
-    """Return the radius of the largest ball that touches one vertex from inside and holds none of the others."""
-    radius = np.inf
-    for row in range(len(near)):
-        x, y, z = place[0] - near[row, 0], place[1] - near[row, 1], place[2] - near[row, 2]
-        along = x * outward[0] + y * outward[1] + z * outward[2]
-        square = x * x + y * y + z * z
-        if along > 0 and square < 2 * along * radius:
-            same = outward[0] * facing[row, 0] + outward[1] * facing[row, 1] + outward[2] * facing[row, 2]
-            if same < most_facing:
-                radius = square / (2 * along)
-    return radius
 
 
 @inlined

@@ -1,8 +1,9 @@
-"""Kernels on whole surfaces: equal positions, connected pieces, lengths, normals.
+"""Kernels on whole surfaces: positions on a grid, equal ones joined, neighbours, normals.
 
 Large arrays are made by numpy and handed over: it asks the system for large pages, which numba's own arrays do
 without, and writing to them for the first time is six times as fast.
 """
+# ruff: noqa: PLR0917 - kernels take no keywords
 
 from __future__ import annotations
 
@@ -12,213 +13,199 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crant_core.skeleton.kernels.compiling import compiled, inlined
-from crant_core.skeleton.slices import Pieces
+from crant_core.skeleton.slices import NO_AREA, Surface
 
 Floats = NDArray[np.float64]
-Ints = NDArray[Any]  # 32 or 64 bits wide
-Bits = NDArray[np.uint64]
+Ints = NDArray[Any]  # of any width, with or without sign
 
-NO_AREA = 1e-6  #: nm²; weights must not vanish where a surface is folded flat
-_MIX = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
-_SHIFT = np.uint64(31)
+_MIX = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9))
+_SHIFT, _HALF, _ONE = np.uint64(31), np.uint64(32), np.uint64(1)
+_COUNT = np.uint64(0xFFFFFF)  # the low bits of a fan's record count its faces, the others balance its neighbours
 
 
-def weld(vertices: Floats, faces: Ints) -> tuple[Floats, Ints]:
-    """Join vertices at equal positions; drop flat faces and unused vertices: vertices, and faces."""
-    tidy = np.ascontiguousarray(vertices, dtype=np.float64) + 0.0  # -0.0 is the same place as 0.0 but other bits
-    table = np.full(1 << max(4, (2 * len(tidy)).bit_length()), -1, dtype=np.int32)
-    number, first = np.empty(len(tidy), dtype=np.int32), np.empty(len(tidy), dtype=np.int32)
-    count = _number(tidy.view(np.uint64), table, number, first)
+@compiled
+def bounds(vertices: Floats) -> tuple[Floats, Floats]:
+    """Return the corners of the bounding box; NaN if any coordinate is not a finite number."""
+    low, high, odd = np.full(3, np.inf), np.full(3, -np.inf), 0.0
+    for vertex in range(len(vertices)):
+        for axis in range(3):
+            value = vertices[vertex, axis]
+            low[axis], high[axis] = min(low[axis], value), max(high[axis], value)
+            odd += value - value
+    return low + odd, high + odd
+
+
+def on_grid(vertices: Floats, origin: Floats, grid: float) -> Ints:
+    """Return positions in cells from an origin, (n, 3), int32."""
+    places = np.empty(vertices.shape, dtype=np.int32)
+    _round(vertices, origin, 1 / grid, places)
+    return places
+
+
+@compiled
+def _round(vertices: Floats, origin: Floats, per_nm: float, places: Ints) -> None:
+    for vertex in range(len(vertices)):
+        for axis in range(3):
+            places[vertex, axis] = np.int32(np.rint((vertices[vertex, axis] - origin[axis]) * per_nm))
+
+
+def surface(places: Ints, faces: Ints, grid: float) -> Surface:
+    """Join equal positions, drop flat faces and unused vertices, find neighbours and normals."""
+    distinct, number = np.empty_like(places), np.empty(len(places), dtype=np.uint32)
+    table = np.full(1 << max(4, (2 * len(places)).bit_length()), -1, dtype=np.int32)
+    count = _number(places, table, number, distinct)
     del table
-    renamed = _rename(faces, number)
-    return compact(tidy, renamed) if count == len(tidy) else compact(tidy[first[:count]], renamed)
+    corners, fans = np.empty((len(faces), 3), dtype=np.uint32), np.zeros(count, dtype=np.uint64)
+    kept = _renamed(faces, number, corners, fans)
+    return _linked(*_without_unused(distinct[:count], corners[:kept], fans), grid)
 
 
-def compact(vertices: Floats, faces: Ints) -> tuple[Floats, Ints]:
-    """Drop vertices that no face names; the others keep their order."""
-    number, count = _used(faces, len(vertices))
-    return (vertices, faces) if count == len(vertices) else (vertices[number >= 0], _rename(faces, number))
+def linked(places: Ints, faces: Ints, grid: float) -> Surface:
+    """Find neighbours and normals of distinct vertices; those without a face stay, and have none."""
+    corners, fans = np.empty((len(faces), 3), dtype=np.uint32), np.zeros(len(places), dtype=np.uint64)
+    kept = _renamed(faces, np.arange(len(places), dtype=np.uint32), corners, fans)
+    return _linked(places, corners[:kept], fans, grid)
 
 
-def subset(vertices: Floats, faces: Ints, stays: NDArray[np.bool_]) -> tuple[Floats, Ints]:
-    """Keep some vertices and the faces among them; pieces are kept or dropped as a whole."""
-    number = np.where(stays, np.cumsum(stays, dtype=np.int32) - np.int32(1), np.int32(-1))
-    return np.compress(stays, vertices, axis=0), _rename(faces, number)
-
-
-@compiled
-def _used(faces: Ints, count: int) -> tuple[Ints, int]:
-    number, used = np.full(count, -1, np.int32), 0
-    for face in range(len(faces)):
-        for corner in range(3):
-            number[faces[face, corner]] = 0
-    for vertex in range(count):
-        if number[vertex] == 0:
-            number[vertex] = used
-            used += 1
-    return number, used
-
-
-def _rename(faces: Ints, number: Ints) -> Ints:
-    """Give faces' corners new numbers, and leave out faces of which two become one, or the first becomes none."""
-    renamed = np.empty((len(faces), 3), dtype=np.int32)
-    return renamed[: _renamed(faces, number, renamed)]
+def _linked(places: Ints, faces: Ints, fans: Ints, grid: float) -> Surface:
+    starts = np.empty(len(fans) + 1, dtype=np.uint32)
+    links = np.empty((_starts(fans, starts), 2), dtype=np.uint32)
+    normals, areas = np.zeros((len(fans), 3)), np.zeros(len(fans))
+    total, longest = _link(places, faces, fans, starts[:-1].copy(), links, normals, areas)
+    return Surface(places, faces, starts, links, normals, np.maximum(areas, NO_AREA, out=areas), total, longest, grid)
 
 
 @compiled
-def _renamed(faces: Ints, number: Ints, renamed: Ints) -> int:
-    count = 0
-    for face in range(len(faces)):
-        a, b, c = number[faces[face, 0]], number[faces[face, 1]], number[faces[face, 2]]
-        if a >= 0 and a not in (b, c) and b != c:
-            renamed[count, 0], renamed[count, 1], renamed[count, 2] = a, b, c
-            count += 1
-    return count
-
-
-@compiled
-def _number(bits: Bits, table: Ints, number: Ints, first: Ints) -> int:
+def _number(places: Ints, table: Ints, number: Ints, distinct: Ints) -> int:
     """Number distinct rows by open addressing. In one piece: as calls of smaller kernels it takes twice as long."""
     mask, count = np.uint64(len(table) - 1), 0
-    for row in range(len(bits)):
-        x, y, z = bits[row, 0], bits[row, 1], bits[row, 2]
-        mixed = x * _MIX[0]
-        mixed = ((mixed ^ (mixed >> _SHIFT)) + y) * _MIX[1]
-        mixed = ((mixed ^ (mixed >> _SHIFT)) + z) * _MIX[2]
+    for row in range(len(places)):
+        x, y, z = places[row, 0], places[row, 1], places[row, 2]
+        mixed = (np.uint64(x) << _HALF | np.uint64(y)) * _MIX[0]
+        mixed = ((mixed ^ (mixed >> _SHIFT)) + np.uint64(z)) * _MIX[1]
         slot = (mixed ^ (mixed >> _SHIFT)) & mask
         found = table[slot]
-        while found >= 0 and (bits[first[found], 0] != x or bits[first[found], 1] != y or bits[first[found], 2] != z):
-            slot = (slot + np.uint64(1)) & mask
+        while found >= 0 and (places[found, 0] != x or places[found, 1] != y or places[found, 2] != z):
+            slot = (slot + _ONE) & mask
             found = table[slot]
-        if found < 0:
-            found = table[slot] = count
-            first[count] = row
-            count += 1
-        number[row] = found
+        if found >= 0:
+            number[row] = number[found]
+            continue
+        table[slot], number[row] = row, count
+        distinct[count, 0], distinct[count, 1], distinct[count, 2] = x, y, z
+        count += 1
     return count
 
 
 @inlined
-def _find(above: Ints, node: int) -> int:
-    """Return the lowest node of a union-find tree, halving the way there."""
-    while above[node] != node:
-        above[node] = above[above[node]]
-        node = above[node]
-    return node
-
-
-@inlined
-def _unite(above: Ints, one: int, other: int) -> None:
-    """Join two union-find trees under the lower of both roots."""
-    one, other = _find(above, one), _find(above, other)
-    if one < other:
-        above[other] = one
-    else:
-        above[one] = other
+def _mixed(vertex: int) -> np.uint64:
+    value = (np.uint64(vertex) + _ONE) * _MIX[0]
+    return ((value ^ (value >> _SHIFT)) * _MIX[0]) & ~_COUNT
 
 
 @compiled
-def _numbered(above: Ints, labels: Ints) -> int:
-    """Turn union-find trees, in which the lowest node is the root, into labels in order of first occurrence."""
+def _renamed(faces: Ints, number: Ints, corners: Ints, fans: Ints) -> int:
+    """Give faces' corners new numbers, leave out faces of which two corners become one, and record every fan.
+
+    Around a closed fan each neighbour follows once and precedes once, so that the sums of their hashes are equal.
+    """
     count = 0
-    for node in range(len(above)):
-        root = _find(above, node)
-        if root == node:
-            labels[node] = count
-            count += 1
-        else:
-            labels[node] = labels[root]
+    for face in range(len(faces)):
+        a = number[np.uint64(faces[face, 0])]
+        b = number[np.uint64(faces[face, 1])]
+        c = number[np.uint64(faces[face, 2])]
+        if a in (b, c) or b == c:
+            continue
+        corners[count, 0], corners[count, 1], corners[count, 2] = a, b, c
+        count += 1
+        of_a, of_b, of_c = _mixed(a), _mixed(b), _mixed(c)
+        fans[a] += of_b - of_c + _ONE
+        fans[b] += of_c - of_a + _ONE
+        fans[c] += of_a - of_b + _ONE
     return count
 
 
-def pieces(vertices: Floats, faces: Ints) -> Pieces:
-    """Find the connected pieces of a surface, and where to begin each."""
-    labels, count = level_sets(faces, np.zeros(len(vertices), dtype=np.int32))
-    sizes, low, high = _boxes(vertices, labels, count)
-    return Pieces(labels, sizes, low, high, _seeds(vertices, labels, low, np.argmax(high - low, axis=1)))
-
-
-def level_sets(faces: Ints, levels: Ints) -> tuple[Ints, int]:
-    """Label the connected sets of vertices of one level, in order of first occurrence; also how many there are."""
-    above, labels = np.arange(len(levels), dtype=np.int32), np.empty(len(levels), dtype=np.int32)
-    _join(faces, levels, above)
-    return labels, _numbered(above, labels)
-
-
 @compiled
-def _join(faces: Ints, levels: Ints, above: Ints) -> None:
+def corner_range(faces: Ints) -> tuple[int, int]:
+    """Return the lowest and the highest vertex that a face names."""
+    low, high = faces[0, 0], faces[0, 0]
     for face in range(len(faces)):
         for corner in range(3):
-            one, other = faces[face, corner], faces[face, (corner + 1) % 3]
-            if levels[one] == levels[other] and above[one] != above[other]:
-                _unite(above, one, other)
+            low, high = min(low, faces[face, corner]), max(high, faces[face, corner])
+    return low, high
+
+
+def _without_unused(places: Ints, corners: Ints, fans: Ints) -> tuple[Ints, Ints, Ints]:
+    used = fans > 0
+    if used.all():
+        return places, corners, fans
+    return places[used], (np.cumsum(used, dtype=np.uint32) - np.uint32(1))[corners], fans[used]
 
 
 @compiled
-def _boxes(vertices: Floats, labels: Ints, count: int) -> tuple[Ints, Floats, Floats]:
-    sizes, low, high = np.zeros(count, np.int64), np.full((count, 3), np.inf), np.full((count, 3), -np.inf)
-    for vertex in range(len(labels)):
-        piece = labels[vertex]
-        sizes[piece] += 1
-        for axis in range(3):
-            low[piece, axis] = min(low[piece, axis], vertices[vertex, axis])
-            high[piece, axis] = max(high[piece, axis], vertices[vertex, axis])
-    return sizes, low, high
+def _starts(fans: Ints, starts: Ints) -> int:
+    """Count every vertex's links: one for each face, or where the fan is open two, as some are seen from one side."""
+    total = 0
+    starts[0] = 0
+    for vertex in range(len(fans)):
+        total += int(fans[vertex] & _COUNT) << int(fans[vertex] > _COUNT)
+        starts[vertex + 1] = total
+    return total
 
 
 @compiled
-def _seeds(vertices: Floats, labels: Ints, low: Floats, axes: Ints) -> Ints:
-    seeds = np.full(len(low), -1, np.int64)
-    for vertex in range(len(labels)):
-        piece = labels[vertex]
-        if seeds[piece] < 0 and vertices[vertex, axes[piece]] == low[piece, axes[piece]]:
-            seeds[piece] = vertex
-    return seeds
-
-
-@compiled
-def edge_lengths(vertices: Floats, faces: Ints) -> tuple[float, float]:
-    """Return the sum of all faces' edge lengths, and the longest."""
-    total = longest = 0.0
+def _link(
+    places: Ints, faces: Ints, fans: Ints, place: Ints, links: Ints, normals: Floats, areas: Floats
+) -> tuple[int, int]:
+    """List every vertex's neighbours with the edges' lengths, and add up its faces' cross products and areas."""
+    total = longest = 0
     for face in range(len(faces)):
-        for corner in range(3):
-            length = distance(vertices, faces[face, corner], faces[face, (corner + 1) % 3])
-            total += length
-            longest = max(longest, length)
+        a, b, c = faces[face, 0], faces[face, 1], faces[face, 2]
+        ux, uy, uz = _between(places, a, b)
+        wx, wy, wz = _between(places, a, c)
+        vx, vy, vz = wx - ux, wy - uy, wz - uz
+        ab, ca, bc = _length(ux, uy, uz), _length(wx, wy, wz), _length(vx, vy, vz)
+        total += int(ab) + int(bc) + int(ca)
+        longest = max(longest, int(ab), int(bc), int(ca))
+        x, y, z = uy * wz - uz * wy, uz * wx - ux * wz, ux * wy - uy * wx
+        area = np.rint(np.sqrt(x * x + y * y + z * z) / 6)
+        for vertex, following, length, preceding, other in ((a, b, ab, c, ca), (b, c, bc, a, ab), (c, a, ca, b, bc)):
+            normals[vertex, 0] += x
+            normals[vertex, 1] += y
+            normals[vertex, 2] += z
+            areas[vertex] += area
+            at = place[vertex]
+            links[at, 0], links[at, 1] = following, length
+            if fans[vertex] > _COUNT:
+                at += np.uint32(1)
+                links[at, 0], links[at, 1] = preceding, other
+            place[vertex] = at + np.uint32(1)
     return total, longest
 
 
 @inlined
-def distance(vertices: Floats, one: int, other: int) -> float:
-    """Return the distance between two vertices."""
-    x = vertices[one, 0] - vertices[other, 0]
-    y = vertices[one, 1] - vertices[other, 1]
-    z = vertices[one, 2] - vertices[other, 2]
-    return float(np.sqrt(x * x + y * y + z * z))
-
-
-def normals(vertices: Floats, faces: Ints) -> tuple[Floats, Floats]:
-    """Return each vertex's normal, (n, 3), and area, (n,)."""
-    total, area = np.zeros((len(vertices), 3)), np.zeros(len(vertices))
-    _normals(vertices, faces, total, area)
-    return total, np.maximum(area, NO_AREA, out=area)
-
-
-@compiled
-def _normals(vertices: Floats, faces: Ints, total: Floats, area: Floats) -> None:
-    for face in range(len(faces)):
-        a, b, c = faces[face, 0], faces[face, 1], faces[face, 2]
-        x, y, z = _cross(vertices, a, b, c)
-        size = np.sqrt(x * x + y * y + z * z) / 6
-        for corner in (a, b, c):
-            total[corner, 0] += x
-            total[corner, 1] += y
-            total[corner, 2] += z
-            area[corner] += size
+def _between(places: Ints, one: int, other: int) -> tuple[float, float, float]:
+    x = np.float64(places[other, 0] - places[one, 0])
+    y = np.float64(places[other, 1] - places[one, 1])
+    z = np.float64(places[other, 2] - places[one, 2])
+    return x, y, z
 
 
 @inlined
-def _cross(vertices: Floats, a: int, b: int, c: int) -> tuple[float, float, float]:
-    ux, uy, uz = vertices[b, 0] - vertices[a, 0], vertices[b, 1] - vertices[a, 1], vertices[b, 2] - vertices[a, 2]
-    wx, wy, wz = vertices[c, 0] - vertices[a, 0], vertices[c, 1] - vertices[a, 1], vertices[c, 2] - vertices[a, 2]
-    return uy * wz - uz * wy, uz * wx - ux * wz, ux * wy - uy * wx
+def _length(x: float, y: float, z: float) -> np.uint32:
+    return np.uint32(np.rint(np.sqrt(x * x + y * y + z * z)))
+
+
+@compiled
+def lengths_within(surface: Surface, labels: Ints, chosen: NDArray[np.bool_]) -> tuple[int, int]:
+    """Return the sum of edge lengths of the faces in some pieces, and how many faces that are."""
+    places, faces, total, count = surface.places, surface.faces, 0, 0
+    for face in range(len(faces)):
+        a, b, c = faces[face, 0], faces[face, 1], faces[face, 2]
+        if not chosen[labels[a]]:
+            continue
+        count += 1
+        for one, other in ((a, b), (b, c), (c, a)):
+            x, y, z = _between(places, one, other)
+            total += int(_length(x, y, z))
+    return total, count
