@@ -120,6 +120,12 @@ class Dataset(BaseModel):
     cell_alternative_tables: tuple[str, ...] = Field(
         default=(), description="CAVE tables with further points of cells, for root id to cell id"
     )
+    export_source: str | None = Field(
+        default=None, description="Where tables of frozen versions are exported to, up to the versions' folders"
+    )
+    oriented_frame: Literal["minnie_ds", "v1dd_ds"] | None = Field(
+        default=None, description="Its frame with the pia at y = 0, as standard-transform names it"
+    )
     annotations: AnnotationStore | None = Field(default=None, description="Where people's annotations are")
     neuroglancer: NeuroglancerSites = Field(default=NeuroglancerSites(), description="Where scenes are looked at")
     viewer_start: ViewerStart | None = Field(default=None, description="Where a new scene looks")
@@ -163,12 +169,16 @@ _MINNIE: dict[str, Any] = {
     "cell_lookup_view": "nucleus_detection_lookup_v1",
     "cell_main_table": "nucleus_detection_v0",
     "cell_alternative_tables": ("nucleus_alternative_points",),
+    "export_source": "gs://mat_dbs/public/minnie65_phase3_v1",
+    "oriented_frame": "minnie_ds",
 }
 _V1DD: dict[str, Any] = {
     "server": _ALLEN_SERVER,
     "viewer_resolution": (9, 9, 45),
     "cell_lookup_view": "nucleus_alternative_lookup",
     "cell_main_table": "nucleus_detection_v0",
+    "export_source": "gs://cave_annotation_bucket/public/v1dd",
+    "oriented_frame": "v1dd_ds",
 }
 
 PRESETS: tuple[Dataset, ...] = (

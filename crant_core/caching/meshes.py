@@ -12,7 +12,6 @@ import logging
 import os
 import struct
 import tempfile
-import time
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
@@ -23,6 +22,7 @@ from typing import TypeVar
 import numpy as np
 
 from crant_core.caching.store import id_store
+from crant_core.caching.trimming import files_in, trim
 from crant_core.mesh import Mesh
 
 FOLDER = "meshes"  #: within the cache folder
@@ -31,8 +31,6 @@ _SEAL = struct.Struct("<4sI")  # the format's name, checksum of what follows
 _HEAD = struct.Struct("<QQQQQ")  # root, vertices, faces, L2 chunks without a mesh, bytes of a coordinate
 _NAME = b"msh1"
 _FACE = np.dtype("<u4")
-_AFTER_CLEANING = 0.8  # of the limit
-_LEFT_BEHIND_SECONDS = 3600.0  # after which an unfinished file is nobody's
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
 
@@ -90,7 +88,7 @@ class MeshStore:
     @property
     def size(self) -> int:
         """Bytes of all files."""
-        return sum(size for _, size, _ in self._files())
+        return sum(size for _, size, _ in files_in(self.folder.glob("*/*"), _ENDING))
 
     def _path(self, space: str, root: int) -> Path:
         return self.folder / hashlib.sha256(space.encode()).hexdigest()[:24] / f"{root}{_ENDING}"
@@ -105,30 +103,7 @@ class MeshStore:
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
-        self._clean()
-
-    def _clean(self) -> None:
-        files = sorted(self._files())
-        size = sum(size for _, size, _ in files)
-        if size <= self.most_bytes:
-            return
-        for _, bytes_, path in files:
-            if size <= self.most_bytes * _AFTER_CLEANING:
-                break
-            path.unlink(missing_ok=True)
-            size -= bytes_
-
-    def _files(self) -> list[tuple[float, int, Path]]:
-        """List when files were last used, their sizes and paths; what was left unfinished long ago goes."""
-        found = []
-        for path in self.folder.glob("*/*"):
-            with suppress(FileNotFoundError):  # another process was faster
-                stat = path.stat()
-                if path.suffix == _ENDING:
-                    found.append((stat.st_mtime, stat.st_size, path))
-                elif time.time() - stat.st_mtime > _LEFT_BEHIND_SECONDS:
-                    path.unlink()
-        return found
+        trim(self.folder.glob("*/*"), _ENDING, self.most_bytes)
 
 
 def mesh_store() -> MeshStore:

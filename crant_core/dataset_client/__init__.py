@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from crant_core.dataset_client.client import DatasetClient
 from crant_core.dataset_client.meshes import MeshClient
+from crant_core.dataset_client.ossified import to_navis
 from crant_core.dataset_client.presets import (
     MicronsProdClient,
     MinniePublicClient,
@@ -20,4 +21,5 @@ __all__ = [
     "V1ddClient",
     "V1ddPublicClient",
     "load_client",
+    "to_navis",
 ]

@@ -116,4 +116,5 @@ def arguments_of(dataset: Dataset) -> dict[str, Any]:
         "cell_id_lookup_view": dataset.cell_lookup_view,
         "root_id_lookup_main_table": dataset.cell_main_table,
         "root_id_lookup_alt_tables": dataset.cell_alternative_tables,
+        "static_table_cloudpath": dataset.export_source,
     }

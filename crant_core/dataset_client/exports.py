@@ -18,24 +18,30 @@ class Exports(Session):
 
     @property
     def exports(self) -> TableExportClient:
-        """The exports below the path that was set; positions are in nm.
+        """The exports below the path that was set, or else the dataset's own; positions are in nm.
 
-        Voxels are the dataset's `viewer_resolution`; of datasets this library does not know, the info service tells it.
+        What a table's positions count is asked of its metadata, when it is first read; see
+        `crant_core.exports.voxels.voxels_of`.
 
         Raises
         ------
         InvalidInput
-            No path was set.
-        SourceError
+            No path was set, and the dataset has none.
         """
         if self._export_path is None:
             hint = 'client.set_export_cloudpath("gs://bucket/datastack")'
             raise InvalidInput(f"where {self.datastack_name} exports its tables is not known", hint=hint)
         from crant_core.exports import TableExportClient  # pyarrow
+        from crant_core.exports.voxels import voxels_of
         from crant_core.settings import library_settings
 
-        folder = library_settings().cache_folder
-        return TableExportClient(self._export_path, voxel_resolution=self._voxels(), cache_folder=folder)
+        settings = library_settings()
+        return TableExportClient(
+            self._export_path,
+            voxel_resolution=lambda name: voxels_of(self._source, name),
+            cache_folder=settings.cache_folder,
+            cache_megabytes=settings.cache_megabytes,
+        )
 
     def set_export_cloudpath(self, cloudpath: str) -> None:
         """Say where tables are exported to, up to the folders of the versions; nothing is asked.
@@ -46,11 +52,3 @@ class Exports(Session):
             Such as `gs://mat_dbs/public/minnie65_phase3_v1`; s3, https, file and plain paths do as well.
         """
         self._export_path = cloudpath
-
-    def _voxels(self) -> tuple[float, float, float]:
-        known = self._described.viewer_resolution
-        if known != (1.0, 1.0, 1.0):  # as `describe` says that it is not known
-            return known
-        with self._asking():
-            x, y, z = (float(step) for step in self.cave.info.viewer_resolution())
-        return x, y, z

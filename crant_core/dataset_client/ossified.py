@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,9 +13,12 @@ from crant_core.errors import InvalidInput
 from crant_core.units import NM_PER_UM
 
 if TYPE_CHECKING:
+    import pandas as pd
     from ossify import Cell
 
 _FRAMES = ("rigid", "streamline")
+_SIDES = (("pre", "post"), ("post", "pre"))
+_CONNECTORS = ("connector_id", "x", "y", "z", "type", "partner_id", "node_id", "synapse_id")
 
 
 @dataclass(frozen=True)
@@ -73,14 +77,15 @@ def assemble(
 def _placed(cell: Cell, move: Mover | None) -> Cell:
     """Say in which frame and unit a cell is, and move its places there."""
     if move is None:
-        cell.meta.update(units="nm", frame="dataset", transform_version=None)
+        cell.meta.update(units="nm", frame="dataset", transform_version=None, standard_transform=None)
         return cell
     if move.streamline is None:
         moved = cell.transform(move)
     else:
         root = np.asarray(cell.skeleton.root_location, dtype=np.float64)
         moved = cell.transform(lambda places: _offsets(move, root, places))
-    moved.meta.update(units="um", frame=move.frame, transform_version=move.version)
+    package = version("standard-transform")
+    moved.meta.update(units="um", frame=move.frame, transform_version=move.version, standard_transform=package)
     return moved
 
 
@@ -92,27 +97,70 @@ def _offsets(move: Mover, root: NDArray[np.float64], places: NDArray[np.float64]
 
 
 def to_navis(cell: Cell) -> Any:
-    """Return the skeleton of a cell as a navis neuron in the same unit and frame.
+    """Return the skeleton of a cell as a navis neuron in the same unit and frame, with its synapses.
+
+    Parameters
+    ----------
+    cell : ossify.Cell
+        Of `DatasetClient.get_skeleton`.
 
     Returns
     -------
     navis.TreeNeuron
-        `id` is the root id, and the column `label` of its nodes holds SWC's compartments.
+        `id` is the root id, and the column `label` of its nodes holds SWC's compartments. If the cell has synapses,
+        `connectors` has the columns that `crant_core.attach_synapses` gives: `connector_id`, `x`, `y`, `z` (the
+        synapse's middle, in the cell's unit), `type`, `partner_id`, `node_id` (of the skeleton, by the synapse's L2
+        chunk; the nearest one where that has none), `synapse_id`.
     """
     import navis
+
+    root = cell.meta["root_id"]
+    unit = {"nm": "1 nm", "um": "1 um"}[cell.meta["units"]]
+    neuron = navis.TreeNeuron(_nodes(cell), units=unit, id=root, name=str(root))
+    tables = [_connectors(cell, side, other) for side, other in _SIDES if f"{side}_syn" in cell.annotations.names]
+    if tables:
+        import pandas as pd
+
+        found = pd.concat(tables).sort_values(["synapse_id", "side"], kind="stable", ignore_index=True)
+        kinds = pd.Categorical(found["type"], categories=[side for side, _ in _SIDES])
+        numbers = np.arange(len(found), dtype=np.int64)
+        neuron.connectors = found.drop(columns="side").assign(type=kinds, connector_id=numbers)[[*_CONNECTORS]]
+    return neuron
+
+
+def _nodes(cell: Cell) -> pd.DataFrame:
     import pandas as pd
 
     skeleton = cell.skeleton
     places, features = np.asarray(skeleton.vertices), skeleton.features
-    parents = np.asarray(skeleton.parent_node_array)
-    nodes = pd.DataFrame(
+    return pd.DataFrame(
         {
             "node_id": np.arange(len(places)),
             "label": np.asarray(features["compartment"], dtype=np.int32),
             **dict(zip("xyz", places.T, strict=True)),
             "radius": np.asarray(features["radius"], dtype=np.float64),
-            "parent_id": parents.astype(np.int64),
+            "parent_id": np.asarray(skeleton.parent_node_array).astype(np.int64),
         }
     )
-    unit = {"nm": "1 nm", "um": "1 um"}[cell.meta["units"]]
-    return navis.TreeNeuron(nodes, units=unit, id=cell.meta["root_id"], name=str(cell.meta["root_id"]))
+
+
+def _connectors(cell: Cell, side: str, other: str) -> pd.DataFrame:
+    import pandas as pd
+
+    layer = cell.annotations[f"{side}_syn"]
+    places = np.asarray(layer.vertices, dtype=np.float64)
+    nodes = np.zeros(0, dtype=np.int64)
+    if len(places):
+        nodes = np.asarray(layer.map_index_to_layer("skeleton", as_positional=True, missing=-1), dtype=np.int64)
+        _, nearest = cell.skeleton.kdtree.query(places)
+        nodes = np.where(nodes < 0, nearest, nodes)
+    return pd.DataFrame(
+        {
+            **dict(zip("xyz", places.T, strict=True)),
+            "type": side,
+            "side": side != "pre",
+            "partner_id": layer.nodes[f"{other}_pt_root_id"].to_numpy(np.int64),
+            "node_id": nodes,
+            "synapse_id": np.asarray(layer.vertex_index, dtype=np.int64),
+        }
+    )

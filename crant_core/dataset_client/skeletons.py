@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from crant_core.dataset_client.chunks import Chunks
 from crant_core.dataset_client.space import Space
 from crant_core.dataset_client.synapses import Synapses
+from crant_core.errors import InvalidParameters
 from crant_core.ids import parse_id
 
 if TYPE_CHECKING:
     import pandas as pd
 
+Tables: TypeAlias = str | Sequence[str] | None
+References: TypeAlias = Tables | Mapping[str, Tables]
+_SIDES = ("pre", "post")
 _LATEST = 4
-_PLACE = "ctr_pt_position"
 
 
 class Skeletons(Chunks, Synapses, Space):
@@ -26,9 +29,11 @@ class Skeletons(Chunks, Synapses, Space):
         synapses: bool = True,
         restore_graph: bool = False,
         restore_properties: bool = True,
-        synapse_reference_tables: Sequence[str] | None = None,
+        synapse_reference_tables: References = None,
         skeleton_version: int | None = None,
         transform: Literal["rigid", "streamline"] | None = None,
+        *,
+        reference_tables: References = None,
     ) -> Any:
         """Fetch a neuron's skeleton, L2 chunks and synapses, of the last time that the root held.
 
@@ -41,30 +46,33 @@ class Skeletons(Chunks, Synapses, Space):
             Add the edges between L2 chunks.
         restore_properties : bool, default True
             Add all features of L2 chunks, not only their places.
-        synapse_reference_tables : sequence of str, optional
-            Tables whose rows are merged into the synapses.
+        synapse_reference_tables : str, sequence of str, or mapping, optional
+            Tables whose rows are merged into the synapses; a mapping says them by side, `{"pre": …, "post": …}`.
         skeleton_version : int, optional
             Of the skeleton service; left out, 4.
         transform : {"rigid", "streamline"}, optional
             Into the dataset's oriented frame, µm.
+        reference_tables
+            The same as `synapse_reference_tables`, as cortical-tools 1.x calls it.
 
         Returns
         -------
         ossify.Cell
-            `meta` has `units` ("nm" or "um"), `frame`, `transform_version`, `timestamp`, `datastack`, `root_id`.
-            Radii are in the unit of the coordinates; features of L2 chunks have theirs in their names. L2 chunks
-            without a place in the cache are NaN.
+            `meta` has `units` ("nm" or "um"), `frame`, `transform_version` (of the dataset's frame) and
+            `standard_transform` (the package's), `timestamp`, `datastack`, `root_id`. Radii are in the unit of the
+            coordinates; features of L2 chunks have theirs in their names. L2 chunks without a place in the cache are
+            NaN.
 
         Raises
         ------
         InvalidId, NotARoot
         InvalidInput
-            The transform is none, or the dataset has no oriented frame.
+            The transform is none, the dataset has no oriented frame, or tables are given under both names.
         SourceError
         """
         from crant_core.dataset_client import ossified  # ossify
 
-        root = parse_id(root_id)
+        root, tables = parse_id(root_id), _by_side(synapse_reference_tables, reference_tables)
         mover = ossified.mover(self.space, transform) if transform is not None else None
         when = self._valid_until(root)
         with self._asking():
@@ -73,7 +81,7 @@ class Skeletons(Chunks, Synapses, Space):
         wanted = None if restore_properties else ["rep_coord_nm"]
         parts: dict[str, Any] = {"skeleton": skeleton, "l2_df": self._l2_rows(skeleton["lvl2_ids"], wanted)}
         if synapses:
-            parts |= {f"{side}_syn_df": self._ends(root, side, when, synapse_reference_tables) for side in _SIDES}
+            parts |= {f"{side}_syn_df": self._ends(root, side, when, tables[side]) for side in _SIDES}
         with self._asking():
             return ossified.assemble(self.cave, root, when, parts, restore_graph=restore_graph, move=mover)
 
@@ -84,7 +92,7 @@ class Skeletons(Chunks, Synapses, Space):
         found: pd.DataFrame = self.get_l2data(ids, wanted).reset_index()
         return found
 
-    def _ends(self, root: int, side: str, when: Any, tables: Sequence[str] | None) -> pd.DataFrame:
+    def _ends(self, root: int, side: str, when: Any, tables: Tables) -> pd.DataFrame:
         """Return a neuron's synapses of one side, each with its L2 chunk."""
         import numpy as np
 
@@ -96,4 +104,13 @@ class Skeletons(Chunks, Synapses, Space):
         return found.assign(**{f"{side}_pt_l2_id": chunks})
 
 
-_SIDES = ("pre", "post")
+def _by_side(tables: References, others: References) -> Mapping[str, Tables]:
+    if tables is not None and others is not None:
+        hint = "they are the same: give one of them"
+        raise InvalidParameters("there are synapse_reference_tables and reference_tables", hint=hint)
+    given = others if tables is None else tables
+    if not isinstance(given, Mapping):
+        return dict.fromkeys(_SIDES, given)
+    if wrong := next((side for side in given if side not in _SIDES), None):
+        raise InvalidParameters(f"{wrong!r} is no side of synapses", value=wrong, hint="pre or post")
+    return {side: given.get(side) for side in _SIDES}

@@ -5,14 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from crant_core.dataset_client.session import Session
+from crant_core.datasets import PRESETS
 from crant_core.errors import InvalidInput
-
-_BY_DATASTACK = {
-    "minnie65_public": "minnie_ds",
-    "minnie65_phase3_v1": "minnie_ds",
-    "v1dd": "v1dd_ds",
-    "v1dd_public": "v1dd_ds",
-}
 
 
 class Space(Session):
@@ -30,7 +24,7 @@ class Space(Session):
             There is none.
         """
         if self._transform is None:
-            name = _BY_DATASTACK.get(self.datastack_name)
+            name = self._described.oriented_frame or _of_preset(self.datastack_name)
             if name is None:
                 hint = "construct the client with dataset_transform=, such as standard_transform.minnie_ds"
                 raise InvalidInput(f"{self.datastack_name} has no oriented frame", hint=hint)
@@ -43,3 +37,7 @@ class Space(Session):
     def dataset_transform(self) -> Any:
         """The same as `space`."""
         return self.space
+
+
+def _of_preset(datastack: str) -> str | None:
+    return next((preset.oriented_frame for preset in PRESETS if preset.datastack == datastack), None)

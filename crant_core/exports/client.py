@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from crant_core.errors import ExportNotFound
 from crant_core.exports.export import _NM, CloudFileViewExport, Unit
 from crant_core.exports.filtering import Filter
 from crant_core.exports.folder import Folder
+from crant_core.exports.parquet import ParquetCache
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,19 +30,30 @@ class TableExportClient:
     cloudpath : str
         `gs://…`, `s3://…`, `https://…`, `file://…` or a path, up to the folders of the versions, such as
         `gs://mat_dbs/public/minnie65_phase3_v1`.
-    voxel_resolution : (3,) sequence of float, optional
-        What positions in the files count, nm.
+    voxel_resolution : (3,) sequence of float, or callable, optional
+        What positions in the files count, nm; or what tells it of a table by its name, when that is first needed.
+        Without it, positions are in voxels, and `UnknownUnitWarning` says so.
     cache_folder : path, optional
         Where `CloudFileViewExport.to_cache` keeps tables.
+    cache_megabytes : int
+        How much of them; those not read for longest go first.
+    anonymous : bool
+        Show the store no credentials of this machine's.
     """
 
     def __init__(
-        self, cloudpath: str, *, voxel_resolution: Unit = None, cache_folder: str | Path | None = None
+        self,
+        cloudpath: str,
+        *,
+        voxel_resolution: Unit | Callable[[str], Unit] = None,
+        cache_folder: str | Path | None = None,
+        cache_megabytes: int = 1024,
+        anonymous: bool = False,
     ) -> None:
         self.cloudpath = cloudpath
-        self._folder = Folder(cloudpath)
+        self._folder = Folder(cloudpath, anonymous=anonymous)
         self._voxels = voxel_resolution
-        self._cache_folder = None if cache_folder is None else Path(cache_folder)
+        self._cache = None if cache_folder is None else ParquetCache(Path(cache_folder), cache_megabytes << 20)
         self._listed: list[tuple[str, int | None]] | None = None
 
     def __repr__(self) -> str:
@@ -162,7 +175,7 @@ class TableExportClient:
             version,
             f"{folder}/{name}",
             self._folder,
-            voxels=self._voxels,
-            cache_folder=self._cache_folder,
+            voxels=partial(self._voxels, name) if callable(self._voxels) else self._voxels,
+            cache=self._cache,
             ending=ending,
         )

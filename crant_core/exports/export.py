@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from crant_core.exports.folder import Folder
+    from crant_core.exports.parquet import ParquetCache
 
 Unit = Sequence[float] | None
 _NM = (1.0, 1.0, 1.0)
@@ -40,9 +41,9 @@ class CloudFileViewExport:
     filepath_base : str
         Where both files are, without their endings.
     _cf : Folder
-    voxels : (3,) sequence of float, optional
-        What positions in the file count, nm; None: not known.
-    cache_folder : Path, optional
+    voxels : (3,) sequence of float, or callable, optional
+        What positions in the file count, nm, or what finds it out; None: not known.
+    cache : ParquetCache, optional
         Where `to_cache` keeps it.
     ending : str
         Of the file of rows.
@@ -56,12 +57,12 @@ class CloudFileViewExport:
         filepath_base: str,
         _cf: Folder,
         *,
-        voxels: Unit = None,
-        cache_folder: Path | None = None,
+        voxels: Unit | Callable[[], Unit] = None,
+        cache: ParquetCache | None = None,
         ending: str = ".csv.gz",
     ) -> None:
         self.name, self.size, self.version, self.filepath_base = name, size, version, filepath_base
-        self._folder, self._voxels, self._cache_folder, self._ending = _cf, voxels, cache_folder, ending
+        self._folder, self._voxels_or_finder, self._cache, self._ending = _cf, voxels, cache, ending
 
     def __repr__(self) -> str:
         return f"CloudFileViewExport(name={self.name!r}, version={self.version}, size={self.size})"
@@ -86,6 +87,17 @@ class CloudFileViewExport:
         SourceError
         """
         return with_axes(self._stored)
+
+    def schema_in(self, columns: Sequence[str] | None = None, resolution: Unit = _NM) -> pa.Schema:
+        """Return what `iter_batches` yields: types, and with which units.
+
+        Raises
+        ------
+        ExportBroken, InvalidParameters, SourceError
+        """
+        wanted = list(self.schema.names if columns is None else columns)
+        check_columns(wanted, self.schema)
+        return self._in_unit(pa.schema([self.schema.field(name) for name in wanted]), resolution)[0]
 
     def iter_batches(
         self,
@@ -134,8 +146,8 @@ class CloudFileViewExport:
             raise InvalidParameters("a part needs a row at least", value=batch_rows)
         wanted = list(self.schema.names if columns is None else columns)
         check_columns(wanted, self.schema)
-        where = condition(filter, self._in_unit(self.schema, resolution)[0])
         needed = list(dict.fromkeys([*wanted, *columns_of(filter, self.schema)]))
+        where = condition(filter, self.schema_in(needed, resolution))
         return self._parts(wanted, needed or self.schema.names[:1], where, batch_rows, resolution)
 
     def read(
@@ -146,10 +158,8 @@ class CloudFileViewExport:
         resolution: Unit = _NM,
     ) -> pa.Table:
         """Read the rows that are asked for, as one Arrow table; see `iter_batches`."""
-        wanted = list(self.schema.names if columns is None else columns)
-        found = list(self.iter_batches(wanted, filter, resolution=resolution))
-        schema = self._in_unit(self.schema, resolution)[0]
-        return pa.Table.from_batches(found, pa.schema([schema.field(name) for name in wanted], schema.metadata))
+        found = list(self.iter_batches(columns, filter, resolution=resolution))
+        return pa.Table.from_batches(found, self.schema_in(columns, resolution))
 
     def get_dataframe(
         self,
@@ -206,10 +216,8 @@ class CloudFileViewExport:
         """
         from crant_core.exports.parquet import write
 
-        unit, wanted = options.get("resolution", _NM), options.get("columns") or self.schema.names
-        schema = self._in_unit(self.schema, unit)[0]
-        kept = pa.schema([schema.field(name) for name in wanted], schema.metadata)
-        return write(Path(path), kept, self.iter_batches(**options))
+        schema = self.schema_in(options.get("columns"), options.get("resolution", _NM))
+        return write(Path(path), schema, self.iter_batches(**options))
 
     def to_cache(self) -> Path:
         """Keep the table as a Parquet file on this machine; from now on, it is read from there.
@@ -219,15 +227,22 @@ class CloudFileViewExport:
         Raises
         ------
         InvalidParameters
-            There is no folder for it.
+            There is no folder for it, or it alone is more than may be kept.
         ExportPending, ExportBroken, SourceError
         """
         path = self._cache_path()
-        if path is None:
+        if path is None or self._cache is None:
             raise InvalidParameters("there is no folder to cache in", hint="TableExportClient(…, cache_folder=…)")
         if not path.is_file():
+            self._cache.check(self.datapath, self._folder.size(self.datapath) or 0)
             self.to_parquet(path, resolution=None)
+            self._cache.trim(path)
         return path
+
+    @cached_property
+    def _voxels(self) -> Unit:
+        given = self._voxels_or_finder
+        return given() if callable(given) else given
 
     @cached_property
     def _stored(self) -> pa.Schema:
@@ -271,18 +286,19 @@ class CloudFileViewExport:
         return scaled_schema(schema, units).with_metadata(metadata | {UNITS: units.encode()}), factor
 
     def _unit(self, resolution: Unit) -> tuple[str, list[float]]:
-        if resolution is not None and self._voxels is None:
+        if resolution is None:
+            return "voxel", [1.0, 1.0, 1.0]
+        if self._voxels is None:
             message = f"positions of {self.name} are in voxels: give voxel_resolution to the client to have nm"
             warn(message, UnknownUnitWarning, stacklevel=5)
-        if resolution is None or self._voxels is None:
             return "voxel", [1.0, 1.0, 1.0]
         unit = [float(step) for step in resolution]
         name = "nm" if unit == list(_NM) else f"{' × '.join(f'{step:g}' for step in unit)} nm"
         return name, [voxel / step for voxel, step in zip(self._voxels, unit, strict=True)]
 
     def _cache_path(self) -> Path | None:
-        if self._cache_folder is None:
+        if self._cache is None:
             return None
         stamp = f"{self._folder.address} {self.datapath} {self._folder.stamp(self.datapath)}"
         key = sha256(stamp.encode()).hexdigest()[:16]
-        return Path(self._cache_folder).expanduser() / "exports" / f"{self.name}-v{self.version}-{key}.parquet"
+        return self._cache.folder / f"{self.name}-v{self.version}-{key}.parquet"

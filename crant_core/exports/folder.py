@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import BinaryIO
 
@@ -23,10 +24,14 @@ class Folder:
     ----------
     address : str
         `gs://…`, `s3://…`, `https://…`, `file://…`, or a path of this machine.
+    anonymous : bool
+        Show the store no credentials of this machine's.
     """
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, *, anonymous: bool = False) -> None:
         self.address = address.rstrip("/")
+        # cloud-files asks buckets over https then; without any secrets it would look for those of this machine
+        self._access = {"use_https": True, "secrets": {"anonymous": True}} if anonymous else {}
         path = Path(address.removeprefix(_LOCAL)).expanduser()
         self._local = path if address.startswith(_LOCAL) or "://" not in address else None
 
@@ -69,8 +74,7 @@ class Folder:
         """
         if self._local is not None:
             return (self._local / name).open("rb")
-        parts = _Parts(self, name, self.size(name) or 0)
-        return io.BufferedReader(parts, _PART)
+        return io.BufferedReader(_Parts(self, name, self.size(name) or 0))
 
     def part(self, name: str, start: int, stop: int) -> bytes:
         """Return bytes of a file, not one less than asked for.
@@ -86,7 +90,7 @@ class Folder:
         return bytes(data)
 
     def _files(self) -> CloudFiles:
-        return CloudFiles(self.address, progress=False, num_threads=1, parallel=1)
+        return CloudFiles(self.address, progress=False, num_threads=1, parallel=1, **self._access)
 
     def _listed(self) -> Iterator[tuple[str, int | None]]:
         with translated(self.address):
@@ -98,22 +102,37 @@ class Folder:
 
 
 class _Parts(io.RawIOBase):
-    """A file of a bucket, fetched by ranges."""
+    """A file of a bucket, fetched by ranges: while one is read, the next one is on its way."""
 
     def __init__(self, folder: Folder, name: str, size: int) -> None:
         self._folder, self._name, self._size, self._at = folder, name, size, 0
+        self._pool = ThreadPoolExecutor(1, "exports")
+        self._part = memoryview(b"")
+        self._coming: Future[bytes] | None = None
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        stop = min(self._at + len(buffer), self._size)
-        if stop == self._at:
-            return 0
-        data = self._folder.part(self._name, self._at, stop)
-        buffer[: len(data)] = data
-        self._at = stop
-        return len(data)
+        if not self._part:
+            self._part = memoryview(self._next())
+        count = min(len(buffer), len(self._part))
+        buffer[:count], self._part = self._part[:count], self._part[count:]
+        return count
+
+    def close(self) -> None:
+        self._pool.shutdown(cancel_futures=True)
+        super().close()
+
+    def _next(self) -> bytes:
+        coming = self._coming or self._ask()
+        data = b"" if coming is None else coming.result()
+        self._coming = self._ask()
+        return data
+
+    def _ask(self) -> Future[bytes] | None:
+        start, self._at = self._at, min(self._at + _PART, self._size)
+        return self._pool.submit(self._folder.part, self._name, start, self._at) if start < self._at else None
 
 
 def _walk(folder: Path) -> Iterator[tuple[str, int | None]]:

@@ -4,14 +4,48 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from crant_core.caching.trimming import trim
+from crant_core.errors import InvalidParameters
+
+_ENDING = ".parquet"
 _GROUP = 1 << 18  # rows that are compressed together
 _AT_ONCE = 1 << 16
+
+
+class ParquetCache:
+    """Tables that are kept on this machine, up to a size; those not read for longest go.
+
+    Parameters
+    ----------
+    folder : Path
+        They are in its folder `exports`.
+    most_bytes : int
+    """
+
+    def __init__(self, folder: Path, most_bytes: int) -> None:
+        self.folder, self.most_bytes = folder.expanduser() / "exports", most_bytes
+
+    def check(self, name: str, size: int) -> None:
+        """Refuse a file that alone is more than may be kept; as Parquet it is about as large as compressed text.
+
+        Raises
+        ------
+        InvalidParameters
+        """
+        if size > self.most_bytes:
+            hint = "raise CRANT_CACHE_MEGABYTES (cache_megabytes=…), or keep it elsewhere with to_parquet(path)"
+            raise InvalidParameters(f"{name} is larger than all that may be kept", value=size, hint=hint)
+
+    def trim(self, new: Path) -> None:
+        """Remove what was not read for longest, if all tables are more than may be kept; not the new one."""
+        trim(self.folder.glob(f"*{_ENDING}*"), _ENDING, self.most_bytes, keep=new)
 
 
 def write(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> int:
@@ -32,6 +66,8 @@ def write(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> i
 
 def read(path: Path, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
     """Read columns of a file."""
+    with suppress(OSError):  # a folder that may only be read serves as well
+        os.utime(path)
     with pq.ParquetFile(path) as file:
         for batch in file.iter_batches(_AT_ONCE, columns=list(columns)):
             yield batch.select(list(columns))

@@ -20,12 +20,12 @@ pytestmark = pytest.mark.xdist_group("synapses")
 
 
 class TestCortical:
-    def test_without_a_side_it_is_refused(self, dataset):
+    def test_d15_without_a_side_it_is_refused(self, dataset):
         with pytest.raises(ValueError, match="pre=True"):
             query_synapses(source_of("demo"), current())
 
     @pytest.mark.parametrize("options", [{}, {"live": True}, {"reference_tables": ["cell_info"]}], ids=str)
-    def test_no_roots_have_a_typed_table(self, dataset, options):
+    def test_d12_no_roots_have_a_typed_table(self, dataset, options):
         # D12 of cortical-tools: "number sections must be larger than 0"
         found = query_synapses(source_of("demo"), [], pre=True, post=True, **options)
         assert len(found) == 0
@@ -50,7 +50,7 @@ class TestCortical:
         with pytest.raises(InvalidParameters):
             query_synapses(source, current(), pre=True, resolution=[8, 0, 42])
 
-    def test_a_timestamp_counts_whether_or_not_it_is_live(self, dataset):
+    def test_d15_a_timestamp_counts_whether_or_not_it_is_live(self, dataset):
         # D15 of cortical-tools: it is ignored without a word
         source = source_of("demo")
         then = query_synapses(source, current(2), pre=True, timestamp=VERSIONS[1].timestamp)
@@ -71,8 +71,17 @@ class TestCortical:
         with pytest.raises(InvalidParameters):
             query_synapses(source_of("demo"), current(), pre=True, batch_size=0)
 
+    @pytest.mark.parametrize("options", [{}, {"live": True}], ids=str)
+    def test_d14_a_servers_row_limit_cuts_nothing(self, cave, options):
+        # D14 of cortical-tools: it takes what the server cut for all, live without a word
+        whole = query_synapses(source_of("demo"), current(), pre=True, post=True, **options)
+        cave.control("POST", "profile", {"name": "truncate"})  # 1,000 rows
+        found = query_synapses(source_of("demo"), current(), pre=True, post=True, **options)
+        assert len(whole) > 1000
+        assert found["id"].tolist() == whole["id"].tolist()
+
     @pytest.mark.parametrize("limit", [False, True])
-    def test_reference_tables_are_merged_on_the_synapse_they_are_about(self, cave, limit):
+    def test_d13_reference_tables_are_merged_on_the_synapse_they_are_about(self, cave, limit):
         # D13 and D14 of cortical-tools
         source = source_of("demo")
         rows = query_synapses(source, current(), pre=True)

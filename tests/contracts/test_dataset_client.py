@@ -426,7 +426,7 @@ class TestRootToCell:
 
     # D11: cortical-tools has no way for no ids; it sorts, and drops repetitions
     @pytest.mark.parametrize("fixed", [False, True])
-    def test_it_ends_on_every_input_and_is_total_in_input_order(self, client, fixed):
+    def test_d11_it_ends_on_every_input_and_is_total_in_input_order(self, client, fixed):
         if fixed:
             client.fix_mat_timestamp(2)
         live = neurons.live_roots()
@@ -461,7 +461,7 @@ class TestRootToCell:
 
 class TestConnection:
     # D10: cortical-tools builds a new CAVEclient for each lookup, of the latest version, with the token it finds itself
-    def test_lookups_use_the_version_and_the_token_of_a_caveclient_that_is_given(self, own):
+    def test_d10_lookups_use_the_version_and_the_token_of_a_caveclient_that_is_given(self, own):
         mine = CAVEclient(
             names.DATASTACK, server_address=own.url, auth_token=own.token, write_server_cache=False, version=2
         )
@@ -495,7 +495,7 @@ class TestConnection:
         assert client.version == 3
 
     # D9: cortical-tools swaps the process's stdout and silences urllib3; caveclient's own live query sets up logging
-    def test_lookups_leave_logging_and_the_terminal_alone(self, client):
+    def test_d9_lookups_leave_logging_and_the_terminal_alone(self, client):
         def state() -> list[object]:
             quiet = logging.getLogger("urllib3")
             return [logging.root.handlers[:], logging.root.level, quiet.level, quiet.disabled, sys.stdout, sys.stderr]

@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, cast
 
-from crant_core.errors import NotARoot
-from crant_core.ids import layer_of, parse_id
+from crant_core.ids import parse_id
+from crant_core.kinds import roots
 from crant_core.kinds.base import Context, DoneItem, File, ItemResult, PlannedItem, Scalar
 from crant_core.kinds.vertex_l2_map import files
-from crant_core.kinds.vertex_l2_map.spec import VertexL2MapOptions
-from crant_core.vertex_map import Limits, SegmentationLookup, VertexAssigner, map_neuron
+from crant_core.kinds.vertex_l2_map.spec import SPEC, VertexL2MapOptions
+from crant_core.vertex_map import Limits, Method, SegmentationLookup, VertexAssigner, map_neuron
 
 if TYPE_CHECKING:
     from crant_core.sources.cave import CaveSource
 
+_COLUMNS: Mapping[str, str] = {
+    "is_latest": "bool",
+    "share_mapped": "float64",
+    "n_vertices": "int64",
+    "n_faces": "int64",
+    **{f"n_{method.name.lower()}": "int64" for method in Method},
+    "n_l2_ids": "int64",
+    "n_l2_ids_without_point": "int64",
+    "n_l2_ids_without_vertices": "int64",
+}
+
 
 def plan(context: Context, ids: Sequence[int]) -> list[PlannedItem]:
-    """Make each distinct id an item; those that cannot be roots fail at once, before anything is downloaded."""
-    layer = context.source.root_layer()
-    return [_planned(root_id, layer) for root_id in dict.fromkeys(ids)]
-
-
-def _planned(root_id: int, layer: int) -> PlannedItem:
-    of_layer = layer_of(root_id)
-    if of_layer == layer:
-        return PlannedItem(key=str(root_id))
-    message = f"{root_id} is an id of layer {of_layer}, not a root (layer {layer})"
-    return PlannedItem(key=str(root_id), error=NotARoot(message, value=root_id))
+    """Make each distinct id an item; see `crant_core.kinds.roots.items_of`."""
+    return roots.items_of(context, ids)
 
 
 def run(context: Context, key: str) -> ItemResult:
@@ -44,7 +46,7 @@ def run(context: Context, key: str) -> ItemResult:
     source = cast("CaveSource", context.source)
     lookup = SegmentationLookup(source) if options.cloudvolume_fallback else None
     found = map_neuron(source, root, _limits(options), lookup)
-    meta: dict[str, Any] = files.provenance(context, options) | {"root_id": key}
+    meta = files.about(context, key, options)
     stored = [files.vertices(key, found, options, meta)]
     stored += [files.faces(key, found, meta)] if options.include_mesh else []
     return ItemResult(metrics=_metrics(found), files=tuple(stored))
@@ -52,8 +54,7 @@ def run(context: Context, key: str) -> ItemResult:
 
 def finish(context: Context, items: Iterable[DoneItem]) -> list[File]:
     """Summarize the job: `neurons.parquet`, how much of each neuron's surface has L2 ids, and how they came about."""
-    options = VertexL2MapOptions.model_validate(context.parameters)
-    return [files.neurons(items, files.provenance(context, options))]
+    return [roots.table(context, SPEC, list(items), _COLUMNS)]
 
 
 def _limits(options: VertexL2MapOptions) -> Limits:

@@ -32,7 +32,7 @@ class VertexL2MapParameters(VertexL2MapOptions, IdParameters):
 SPEC = KindSpec(
     name="vertex_l2_map",
     title="Map vertices of meshes to L2 chunks",
-    code_version=1,
+    code_version=2,
     parameters=VertexL2MapParameters,
     runner="crant_core.kinds.vertex_l2_map.run",
     items_per_unit=1,  # a large neuron is a million vertices

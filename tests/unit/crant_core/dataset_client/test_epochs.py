@@ -39,7 +39,7 @@ def test_no_roots_need_no_look():
 
 
 # D11: where a root's first valid time is not before its last one, cortical-tools never marks it done and loops for ever
-def test_roots_that_ended_when_or_before_they_were_made_are_in_one_group_each_time():
+def test_d11_roots_that_ended_when_or_before_they_were_made_are_in_one_group_each_time():
     lives = {1: life(3, 3), 2: life(5, 4), 3: life(0, 9)}
     found = epochs(lives)
     assert sorted(root for _, roots in found for root in roots) == [1, 2, 3]

@@ -10,7 +10,7 @@ IDS = (2**57 + 1, 2**57 + 2, 2**57 + 3)
 
 
 # D17: caveclient fills rows of chunks without features with whatever was in memory
-def test_what_a_chunk_lacks_is_nan_and_ids_keep_all_digits_and_their_order():
+def test_d17_what_a_chunk_lacks_is_nan_and_ids_keep_all_digits_and_their_order():
     found = feature_table({IDS[2]: FULL, IDS[0]: {}, IDS[1]: TINY}, ["rep_coord_nm", "size_nm3"], True)
     assert found.index.tolist() == [IDS[2], IDS[0], IDS[1]]
     assert (found.index.name, found.index.dtype) == ("l2_id", np.int64)

@@ -48,7 +48,7 @@ assert not heavy, heavy
 
 # D8: importing a preset of cortical-tools builds a client over the network, offline it fails after nine seconds
 # D9: importing cortical-tools sets up logging for everybody and silences urllib3
-def test_importing_and_making_clients_asks_nobody_and_changes_no_logging():
+def test_d8_d9_importing_and_making_clients_asks_nobody_and_changes_no_logging():
     ran = subprocess.run([sys.executable, "-c", OFFLINE], cwd=ROOT, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
 
@@ -104,7 +104,7 @@ def test_a_client_needs_a_datastack():
 
 # D7: what is not configured is None in cortical-tools, and calling it a TypeError
 @pytest.mark.parametrize("method", ["cell_id_to_root_id", "root_id_to_cell_id"])
-def test_a_client_that_knows_no_tables_of_cells_says_how_to_name_them(method):
+def test_d7_a_client_that_knows_no_tables_of_cells_says_how_to_name_them(method):
     client = DatasetClient("some_stack", "http://127.0.0.1:9")
     with pytest.raises(InvalidInput, match="construct the client with"):
         getattr(client, method)([1])

@@ -114,3 +114,24 @@ def test_filters_and_columns_reach_the_file(write, client):
     write()
     found = client.get_table("cells", 3, columns=["pt_position_x"], filter={"pt_root_id": [ROOT]})
     assert found.to_dict("list") == {"pt_position_x": [40.0]}
+
+
+def test_what_a_tables_positions_count_is_asked_once_and_only_where_it_matters(write, tmp_path):
+    asked = []
+
+    def voxels(name):
+        asked.append(name)
+        return {"cells": (4, 4, 40), "others": (1, 1, 1)}[name]
+
+    write("cells")
+    write("others")
+    client = TableExportClient(str(tmp_path), voxel_resolution=voxels)
+    assert client.available_tables == ["cells", "others"]
+    export = client.get_export("cells", 3)
+    export.get_dataframe(columns=["id"], filter={"valid": True})
+    export.get_dataframe(resolution=None)
+    assert asked == []
+    for _ in range(2):
+        assert export.get_dataframe().pt_position_z.tolist() == [1200, 1240, 1280]
+    assert client.get_table("others", 3).pt_position_z.tolist() == [30, 31, 32]
+    assert asked == ["cells", "others"]

@@ -1,0 +1,1 @@
+"""Exported tables to Parquet."""
