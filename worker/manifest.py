@@ -12,6 +12,7 @@ from crant_core.datasets import Dataset
 from crant_core.jobs.model import ItemState
 from crant_core.jobs.repository.jobs import JobRepository
 from crant_core.jobs.repository.recording import StoredFile
+from crant_core.jobs.repository.results import ResultRows
 from crant_core.jobs.tables import ArtifactRow, ItemRow, JobRow
 from crant_core.kinds.base import File
 
@@ -19,7 +20,13 @@ _LIBRARIES = ("crant-batch", "numpy", "trimesh", "skeletor", "navis", "navis-fas
 _PAGE = 1000
 
 
-def manifest(jobs: JobRepository, job: JobRow, dataset: Dataset, job_files: Sequence[StoredFile]) -> File:
+def manifest(
+    jobs: JobRepository,
+    job: JobRow,
+    dataset: Dataset,
+    job_files: Sequence[StoredFile],
+    rows: Sequence[ResultRows] = (),
+) -> File:
     """Describe a job, every file it made with its checksum, and every item that failed with its reason."""
     failed = [
         _failure(item) for item in _all_items(jobs, job) if item.state in (ItemState.FAILED, ItemState.QUARANTINED)
@@ -35,6 +42,7 @@ def manifest(jobs: JobRepository, job: JobRow, dataset: Dataset, job_files: Sequ
         "made_at": datetime.now(UTC),
         "counts": {"total": job.total, "succeeded": job.succeeded, "failed": job.failed},
         "failed": failed,
+        "sql": [one.described() for one in rows],
         "files": [*map(_describe, _all_artifacts(jobs, job)), *map(_describe, job_files)],
     }
     data = json.dumps(content, indent=2, default=_as_text).encode()

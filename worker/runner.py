@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -22,19 +23,20 @@ from sqlalchemy.exc import OperationalError
 from crant_core.errors import CrantError, Internal, LeaseLost, TimeLimit
 from crant_core.jobs.artifacts import ArtifactStore
 from crant_core.jobs.model import Role
-from crant_core.jobs.repository.jobs import JobRepository
+from crant_core.jobs.repository.jobs import JobRepository, Viewer
 from crant_core.jobs.repository.planning import CHUNK, NewItem, PlanRepository
 from crant_core.jobs.repository.recording import Outcome, StoredFile
 from crant_core.jobs.repository.reuse import batches
 from crant_core.jobs.repository.units import ClaimedUnit, UnitRepository
 from crant_core.jobs.tables import ItemRow
 from crant_core.kinds.addresses import addresses
-from crant_core.kinds.base import Context, DoneItem, File, KindSpec, PlannedItem
+from crant_core.kinds.base import Context, DoneItem, File, JobResults, KindSpec, PlannedItem
 from crant_core.kinds.registry import get_kind, load_runner
 from crant_core.sources.base import Source
 from crant_core.times import TimeBase, parse_at
 from worker.manifest import manifest
 from worker.outbox import Outbox
+from worker.rows import rows_of
 
 log = structlog.get_logger()
 
@@ -53,12 +55,15 @@ class Runner:
         jobs: JobRepository,
         store: ArtifactStore,
         open_source: Callable[[str], Source],
+        *,
+        sql_rows: int = 100_000,
     ) -> None:
         self.units = units
         self.plans = PlanRepository(units)
         self.jobs = jobs
         self.store = store
         self.open_source = open_source
+        self.sql_rows = sql_rows
 
     def execute(self, unit_id: int, token: str, worker: str) -> str:
         """Do a unit if it is still to be had, and say in a word what became of it."""
@@ -87,7 +92,7 @@ class Runner:
 
     def _plan(self, unit: ClaimedUnit) -> None:
         kind, module = _science(unit)
-        ids = self.units.input_ids(unit.job)
+        ids = self.jobs.input_ids(unit.job)
         source = self.open_source(unit.job.dataset)
         moment = source.resolve_time(parse_at(unit.job.at))
         address = addresses(kind, source.dataset, unit.job.parameters, moment)
@@ -126,30 +131,43 @@ class Runner:
         began = time.perf_counter()
         try:
             result = module.run(context, item.key)
-            files = [self._store(file) for file in result.files]
+            files, cost = self._stored(result.files)
         except (SoftTimeLimitExceeded, LeaseLost) as error:
             raise _explain(error) from error
         except Exception as error:  # noqa: BLE001 - stored with the item; the others go on
             problem, trace = _explain(error), traceback.format_exc()
             log.warning("item failed", action="item_failed", item=item.key, code=problem.code, error=str(problem))
             return Outcome(item=item, seconds=time.perf_counter() - began, error=problem, traceback=trace)
-        return Outcome(item=item, seconds=time.perf_counter() - began, metrics=result.metrics, files=files)
+        return Outcome(item=item, seconds=time.perf_counter() - began, metrics=result.metrics | cost, files=files)
 
     def _finish(self, unit: ClaimedUnit) -> None:
         _, module = _science(unit)
         context = self._context(unit, self.open_source(unit.job.dataset), _time_of(unit))
         done = self.units.done_items(unit.job.id)
         items = [DoneItem(key=row.key, metrics=row.metrics, files=tuple(names)) for row, names in done]
-        files = [self._store(file) for file in module.finish(context, items)]
-        files.append(self._store(manifest(self.jobs, unit.job, context.source.dataset, files)))
-        _patiently(self.units.complete_finish)(unit, files)
+        made = module.finish(context, items)
+        rows = [rows_of(file, self.sql_rows) for file in made if file.table is not None]
+        files = [self._store(file) for file in made]
+        files.append(self._store(manifest(self.jobs, unit.job, context.source.dataset, files, rows)))
+        _patiently(self.units.complete_finish)(unit, files, rows)
 
     def _context(self, unit: ClaimedUnit, source: Source, moment: TimeBase) -> Context:
-        def read(name: str) -> bytes:
-            return self.store.get(self.jobs.artifact(unit.job.id, name).sha256)
+        def results_of(job_id: str) -> JobResults:
+            other = self.jobs.get(job_id, Viewer(owner=unit.job.owner))
+            return JobResults(kind=other.kind, parameters=other.parameters, read=partial(self._read, other.id))
 
-        check = self._checker(unit)
-        return Context(source=source, time=moment, parameters=unit.job.parameters, read=read, check=check)
+        return Context(
+            source=source,
+            time=moment,
+            parameters=unit.job.parameters,
+            read=partial(self._read, unit.job.id),
+            ids=partial(self.jobs.input_ids, unit.job),
+            check=self._checker(unit),
+            results_of=results_of,
+        )
+
+    def _read(self, job_id: str, name: str) -> bytes:
+        return self.store.get(self.jobs.artifact(job_id, name).sha256)
 
     def _checker(self, unit: ClaimedUnit) -> Callable[[], None]:
         """Return what asks now and then whether the unit is still this worker's."""
@@ -164,6 +182,12 @@ class Runner:
                 raise LeaseLost(value=unit.token)
 
         return check
+
+    def _stored(self, files: Sequence[File]) -> tuple[list[StoredFile], dict[str, float]]:
+        """Store an item's files, and say how long that took; nothing of an item without files."""
+        began = time.perf_counter()
+        stored = [self._store(file) for file in files]
+        return stored, {"storage_seconds": time.perf_counter() - began} if stored else {}
 
     def _store(self, file: File) -> StoredFile:
         sha256 = self.store.put(file.data)

@@ -31,7 +31,13 @@ class Runtime:
         )
         self.dispatch = DispatchRepository(self.units, window=settings.window, rehint_seconds=settings.rehint_seconds)
         self.store = CloudStore(settings.artifacts_url)
-        self.runner = Runner(self.units, JobRepository(self.database), self.store, SourceBook(settings).open)
+        self.runner = Runner(
+            self.units,
+            JobRepository(self.database),
+            self.store,
+            SourceBook(settings).open,
+            sql_rows=settings.sql_rows,
+        )
 
     def sweep(self) -> int:
         """Delete drafts of artifacts whose writers died, and count them."""

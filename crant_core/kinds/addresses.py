@@ -22,7 +22,7 @@ def addresses(
         Its name, code version, and what its results depend on.
     dataset : Dataset
     parameters : mapping
-        The job's, without its input.
+        The job's, without its input; one that is not there, as in jobs of an older release, does not count.
     moment : TimeBase
         Its one point in time, which counts if the kind says so.
     """
@@ -33,7 +33,7 @@ def addresses(
         "kind": kind.name,
         "code": kind.code_version,
         "dataset": [dataset.name, dataset.datastack, dataset.server],
-        "parameters": {name: parameters[name] for name in names},
+        "parameters": {name: parameters[name] for name in names if name in parameters},
         "time": moment.timestamp.isoformat() if kind.reuse is Reuse.SAME_TIME else None,
     }
     job = hashlib.sha256(json.dumps(parts, sort_keys=True).encode())

@@ -20,13 +20,14 @@ None of them knows SQL, Celery or HTTP. A unit of work reaches a worker *at leas
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from crant_core.errors import NotFound
 from crant_core.ids import RootId
 from crant_core.times import TimeBase
 
@@ -90,12 +91,27 @@ class KindSpec:
     largest_unit: int | None = None  #: items that a unit may have, whatever they cost; 20 times the guess if left out
     reuse: Reuse = Reuse.NEVER
     result_parameters: tuple[str, ...] | None = None  #: those an item's result depends on; all if left out
+    makes_skeletons: bool = False  #: other kinds can work on what its jobs made
     bytes_per_item: int | None = None  #: what an item fetches, roughly, for estimates
+    ids_are_one_item: bool = False  #: as where they are a condition; then a job may have none
 
     @property
     def most_items(self) -> int:
         """Items that a unit may have."""
         return self.largest_unit or 20 * self.items_per_unit
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobResults:
+    """What another job of the same owner has made."""
+
+    kind: str
+    parameters: Mapping[str, Any]
+    read: Callable[[str], bytes]  #: read one of its artifacts by name; raises `NotFound`
+
+
+def _no_other_job(job_id: str) -> JobResults:
+    raise NotFound(f"there is no job {job_id}", value=job_id)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,19 +122,25 @@ class Context:
     time: TimeBase
     parameters: dict[str, object]
     read: Callable[[str], bytes]  #: read a stored artifact of this job by name
+    ids: Callable[[], Sequence[int]] = lambda: ()  #: fetch all ids that the job was given
     #: raises if nobody wants the result any more (cancelled, or given to another worker): call it in loops that last
     check: Callable[[], None] = lambda: None
+    results_of: Callable[[str], JobResults] = _no_other_job  #: raises `NotFound` if it is not the owner's
     prepared: Any = None  #: what the kind's `prepare` made for the items of this unit
 
 
 @dataclass(frozen=True, kw_only=True)
 class File:
-    """One result file before it is stored; `meta` says what it is (units, frame, format and its version)."""
+    """One result file before it is stored; `meta` says what it is (units, frame, format and its version).
+
+    The rows of a Parquet file that `finish` makes can go to SQL as well: `table` names one of the tables for results.
+    """
 
     name: str
     media_type: str
     data: bytes
     meta: dict[str, Scalar] = field(default_factory=dict)
+    table: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,10 +154,13 @@ class PlannedItem:
 
 @dataclass(frozen=True, kw_only=True)
 class ItemResult:
-    """What one item yields: numbers for SQL, files for the store."""
+    """What one item yields: numbers for SQL, files for the store.
+
+    Files may come from a generator, each stored before the next is made; then `metrics` counts once all are stored.
+    """
 
     metrics: dict[str, Scalar] = field(default_factory=dict)
-    files: tuple[File, ...] = ()
+    files: Iterable[File] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import version
 from io import BytesIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from crant_core.kinds.base import Context, DoneItem, File, KindSpec, Parameters, Scalar
@@ -31,8 +33,11 @@ def provenance(context: Context, spec: KindSpec, options: Parameters) -> dict[st
     }
 
 
-def parquet(name: str, table: pa.Table, meta: Mapping[str, Scalar]) -> File:
-    """Write a table, with what it is in its own metadata too, as files travel without us."""
+def parquet(name: str, table: pa.Table, meta: Mapping[str, Scalar], *, sql: str | None = None) -> File:
+    """Write a table, with what it is in its own metadata too, as files travel without us.
+
+    `sql` names the table for results that its rows go to as well.
+    """
     from pyarrow.parquet import write_table
 
     about: dict[str, Scalar] = {"format": "parquet", "format_version": FORMAT_VERSION, **meta, "n_rows": table.num_rows}
@@ -40,7 +45,7 @@ def parquet(name: str, table: pa.Table, meta: Mapping[str, Scalar]) -> File:
     described = table.replace_schema_metadata({**kept, **{key: str(value) for key, value in about.items()}})
     stream = BytesIO()
     write_table(described, stream, compression="zstd")
-    return File(name=name, media_type=PARQUET, data=stream.getvalue(), meta=about)
+    return File(name=name, media_type=PARQUET, data=stream.getvalue(), meta=about, table=sql)
 
 
 def columns(rows: Mapping[str, tuple[str, Iterable[Any]]]) -> pa.Table:
@@ -51,6 +56,23 @@ def columns(rows: Mapping[str, tuple[str, Iterable[Any]]]) -> pa.Table:
     return pa.table({name: pa.array(rows[name][1], kind, from_pandas=True) for name, kind in kinds.items()})
 
 
+def concatenated(name: str, tables: Iterable[pa.Table], meta: Mapping[str, Scalar]) -> list[File]:
+    """Write tables of the same columns into one file, one after the other, holding one at a time; no file of none."""
+    import pyarrow.parquet as pq
+
+    about: dict[str, Scalar] = {"format": "parquet", "format_version": FORMAT_VERSION, **meta}
+    with TemporaryDirectory(prefix="crant-") as folder:
+        path, writer = Path(folder) / name, None
+        for table in tables:
+            described = table.schema.with_metadata({key: str(value) for key, value in about.items()})
+            writer = writer or pq.ParquetWriter(path, described, compression="zstd")
+            writer.write_table(table.cast(writer.schema))
+        if writer is None:
+            return []
+        writer.close()
+        return [File(name=name, media_type=PARQUET, data=path.read_bytes(), meta=about)]
+
+
 def parts(context: Context, items: Iterable[DoneItem]) -> Iterator[tuple[int, pa.Table]]:
     """Read back the table that each item stored, with the item's root id, one at a time."""
     from pyarrow.parquet import read_table
@@ -59,3 +81,11 @@ def parts(context: Context, items: Iterable[DoneItem]) -> Iterator[tuple[int, pa
         for name in item.files:
             if name.endswith(".parquet"):
                 yield int(item.key), read_table(BytesIO(context.read(name)))
+
+
+def parts_with_ids(context: Context, items: Iterable[DoneItem]) -> Iterator[pa.Table]:
+    """Read back the tables of items, each with its item's root id in a first column `root_id`."""
+    import pyarrow as pa
+
+    for root, part in parts(context, items):
+        yield part.add_column(0, "root_id", pa.array([root] * len(part), pa.int64()))

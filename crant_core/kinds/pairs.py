@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _COLUMNS = ("pre", "post", "weight")
+EDGES = "edges"  #: the table in SQL for pairs
 OUTPUTS, INPUTS = PRE, POST  #: the column in which a neuron's own id is
 
 

@@ -27,7 +27,8 @@ _VERSIONS = {
     "parquet": parquet.FORMAT_VERSION,
     "precomputed": precomputed.FORMAT_VERSION,
 }
-_READERS: Mapping[str, Callable[[bytes], Skeleton]] = {
+#: what reads a skeleton back, by format
+READERS: Mapping[str, Callable[[bytes], Skeleton]] = {
     "swc": swc.read_swc,
     "parquet": parquet.read_parquet,
     "precomputed": precomputed.read_precomputed,
@@ -104,7 +105,7 @@ def _pictures(context: Context, spec: KindSpec, items: Sequence[DoneItem]) -> li
 
 def _read(context: Context, item: DoneItem) -> tuple[str, Skeleton]:
     name = item.files[0]
-    return item.key, _READERS[name.rpartition(".")[2]](context.read(name))
+    return item.key, READERS[name.rpartition(".")[2]](context.read(name))
 
 
 def _caption(context: Context, drawn: int, total: int) -> str:

@@ -16,7 +16,7 @@ from crant_core.kinds.adjacency.spec import SPEC, AdjacencyOptions
 from crant_core.kinds.base import Context, DoneItem, File, ItemResult, PlannedItem, Scalar
 from crant_core.kinds.files import parquet, provenance
 from crant_core.kinds.neurons import items_of, neurons_table
-from crant_core.kinds.pairs import OUTPUTS, merged, pairs_of, table_of, with_neuron
+from crant_core.kinds.pairs import EDGES, OUTPUTS, merged, pairs_of, table_of, with_neuron
 from crant_core.synapses.filters import Filters, Pairs
 
 TABLE, MATRIX = "adjacency.parquet", "adjacency.npz"
@@ -70,7 +70,7 @@ def finish(context: Context, items: Iterable[DoneItem]) -> list[File]:
     meta = provenance(context, SPEC, options) | {"units": "synapses"}
     targets = roots if options.targets == "ids" else np.unique(pairs.post)
     neurons = parquet(NEURONS, neurons_table(done, _METRICS), meta)
-    return [parquet(TABLE, table_of(pairs), meta), _matrix(pairs, roots, targets, meta), neurons]
+    return [parquet(TABLE, table_of(pairs), meta, sql=EDGES), _matrix(pairs, roots, targets, meta), neurons]
 
 
 def _matrix(pairs: Pairs, rows: np.ndarray, targets: np.ndarray, meta: dict[str, Scalar]) -> File:

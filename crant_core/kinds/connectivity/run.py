@@ -15,7 +15,7 @@ from crant_core.kinds.base import Context, DoneItem, File, ItemResult, PlannedIt
 from crant_core.kinds.connectivity.spec import SPEC, ConnectivityOptions
 from crant_core.kinds.files import parquet, provenance
 from crant_core.kinds.neurons import items_of, neurons_table
-from crant_core.kinds.pairs import INPUTS, OUTPUTS, merged, pairs_of, table_of, with_neuron
+from crant_core.kinds.pairs import EDGES, INPUTS, OUTPUTS, merged, pairs_of, table_of, with_neuron
 from crant_core.synapses.filters import Filters, Pairs
 
 TABLE = "connectivity.parquet"
@@ -50,7 +50,7 @@ def run(context: Context, key: str) -> ItemResult:
     options, root = _options(context), parse_id(key)
     pairs = with_neuron(context.prepared or prepare(context, [key]), root, _sides(options))
     meta = provenance(context, SPEC, options) | {"root_id": key}
-    return ItemResult(metrics=_metrics(pairs, root), files=(parquet(f"{key}.parquet", table_of(pairs), meta),))
+    return ItemResult(metrics=_metrics(pairs, root, options), files=(parquet(f"{key}.parquet", table_of(pairs), meta),))
 
 
 def finish(context: Context, items: Iterable[DoneItem]) -> list[File]:
@@ -58,13 +58,16 @@ def finish(context: Context, items: Iterable[DoneItem]) -> list[File]:
     done, meta = list(items), provenance(context, SPEC, _options(context))
     pairs = merged(context, done)
     order = np.argsort(-pairs.weight, kind="stable")
-    return [parquet(TABLE, table_of(pairs).take(order), meta), parquet(NEURONS, neurons_table(done, _METRICS), meta)]
+    edges = parquet(TABLE, table_of(pairs).take(order), meta, sql=EDGES)
+    return [edges, parquet(NEURONS, neurons_table(done, _METRICS), meta)]
 
 
-def _metrics(pairs: Pairs, root: int) -> dict[str, Scalar]:
+def _metrics(pairs: Pairs, root: int, options: ConnectivityOptions) -> dict[str, Scalar]:
+    """Count partners and synapses on the sides that were asked for; nothing is said of the other."""
     sent, received = pairs.pre == root, pairs.post == root
     numbers = sent.sum(), received.sum(), pairs.weight[sent].sum(), pairs.weight[received].sum()
-    return dict(zip(_METRICS, map(int, numbers), strict=True))
+    asked = (options.downstream, options.upstream) * 2
+    return {name: int(number) for name, number, wanted in zip(_METRICS, numbers, asked, strict=True) if wanted}
 
 
 def _sides(options: ConnectivityOptions) -> list[str]:

@@ -29,7 +29,7 @@ class ConnectivityParameters(ConnectivityOptions, IdParameters):
 SPEC = KindSpec(
     name="connectivity",
     title="List partners of neurons",
-    code_version=1,
+    code_version=2,
     parameters=ConnectivityParameters,
     runner="crant_core.kinds.connectivity.run",
     items_per_unit=200,  # their synapses are fetched together

@@ -39,5 +39,6 @@ SPEC = KindSpec(
     items_per_unit=50,  # their chunks are looked up together
     time_limit=1800,
     reuse=Reuse.SAME_TIME,  # of fresh chunks the L2 cache learns later
+    makes_skeletons=True,
     example={"ids": ["576460754037774276"]},
 )

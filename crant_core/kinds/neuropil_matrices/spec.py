@@ -57,5 +57,6 @@ SPEC = KindSpec(
     time_limit=1800,
     largest_unit=200,  # all their synapses are in memory at once
     reuse=Reuse.SAME_TIME,
+    result_parameters=("neuropils", "include_other", "position", "min_size", "threshold"),  # the others are finish's
     example={"ids": ["576460754037774276"], "threshold": 2},
 )

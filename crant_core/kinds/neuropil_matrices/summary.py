@@ -89,7 +89,7 @@ def _type_sums(matrices: NeuropilCollection, meta: dict[str, Scalar]) -> list[Fi
     fields = ("neuropil", "string"), ("pre_type", "string"), ("post_type", "string"), ("weight", "double")
     kinds = (*fields, ("n_pre", "int64"), ("n_post", "int64"))
     schema = pa.schema([(name, pa.type_for_alias(kind)) for name, kind in kinds])
-    return [result.parquet(TYPE_SUMS, pa.Table.from_pylist(rows, schema), meta)]
+    return [result.parquet(TYPE_SUMS, pa.Table.from_pylist(rows, schema), meta, sql="type_sums")]
 
 
 def _rows(neuropil: str, matrix: DirectedNestedMatrix) -> Iterator[dict[str, Any]]:

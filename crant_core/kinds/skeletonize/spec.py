@@ -58,11 +58,12 @@ class SkeletonizeParameters(SkeletonizeOptions, IdParameters):
 SPEC = KindSpec(
     name="skeletonize",
     title="Skeletonize neurons",
-    code_version=3,
+    code_version=4,
     parameters=SkeletonizeParameters,
     runner="crant_core.kinds.skeletonize.run",
     items_per_unit=1,  # a neuron takes seconds to minutes
     time_limit=1800,
     reuse=Reuse.ALWAYS,  # the mesh of a root id never changes
+    makes_skeletons=True,
     example={"ids": ["576460754037774276"], "formats": ["swc", "precomputed"]},
 )

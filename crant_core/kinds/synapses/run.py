@@ -8,13 +8,11 @@ holds more than the synapses of one neuron.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from crant_core.ids import parse_id
 from crant_core.kinds.base import Context, DoneItem, File, ItemResult, PlannedItem, Scalar
-from crant_core.kinds.files import FORMAT_VERSION, PARQUET, parquet, parts, provenance
+from crant_core.kinds.files import concatenated, parquet, parts, provenance
 from crant_core.kinds.neurons import items_of, neurons_table
 from crant_core.kinds.synapses.spec import SPEC, SynapsesOptions
 from crant_core.synapses import rows as table
@@ -28,7 +26,7 @@ if TYPE_CHECKING:
 
 TABLE = "synapses.parquet"
 NEURONS = "neurons.parquet"  #: what became of each id that was asked for
-_METRICS = ("n_synapses_out", "n_synapses_in")
+_METRICS = {PRE: "n_synapses_out", POST: "n_synapses_in"}  # only of the sides that are asked for
 _POSITIONS = (PRE_AT, POST_AT, CENTRE)
 _SIDES = {"pre": (PRE,), "post": (POST,), "both": (PRE, POST)}
 
@@ -67,30 +65,16 @@ def run(context: Context, key: str) -> ItemResult:
     rows = prepare(context, [key]) if context.prepared is None else context.prepared
     mine = rows[_is_of(rows, root, options)].reset_index(drop=True)
     meta = provenance(context, SPEC, options) | {"units": "nm", "root_id": key}
-    numbers = (int((mine[side] == root).sum()) for side in (PRE, POST))
-    metrics: dict[str, Scalar] = dict(zip(_METRICS, numbers, strict=True))
+    metrics: dict[str, Scalar] = {_METRICS[side]: int((mine[side] == root).sum()) for side in _SIDES[options.side]}
     return ItemResult(metrics=metrics, files=(parquet(f"{key}.parquet", _arrow(mine), meta),))
 
 
 def finish(context: Context, items: Iterable[DoneItem]) -> list[File]:
     """Write `synapses.parquet`: all synapses, each once; those of one neuron stand together, in order of their ids."""
-    import pyarrow.parquet as pq
-
     done, options = list(items), _options(context)
     meta = provenance(context, SPEC, options) | {"units": "nm"}
-    neurons = parquet(NEURONS, neurons_table(done, _METRICS), meta)
-    if not done:
-        return [neurons]
-    meta |= {"format": "parquet", "format_version": FORMAT_VERSION}
-    with TemporaryDirectory(prefix="crant-") as folder:
-        path, writer = Path(folder) / TABLE, None
-        for part in _each_once(context, done, options):
-            described = part.schema.with_metadata({key: str(value) for key, value in meta.items()})
-            writer = writer or pq.ParquetWriter(path, described, compression="zstd")
-            writer.write_table(part.cast(writer.schema))
-        if writer is not None:
-            writer.close()
-        return [File(name=TABLE, media_type=PARQUET, data=path.read_bytes(), meta=meta), neurons]
+    neurons = parquet(NEURONS, neurons_table(done, [*_METRICS.values()]), meta)
+    return [*concatenated(TABLE, _each_once(context, done, options), meta), neurons]
 
 
 def _each_once(context: Context, items: Sequence[DoneItem], options: SynapsesOptions) -> Iterator[pa.Table]:

@@ -22,7 +22,7 @@ class SynapsesParameters(SynapsesOptions, IdParameters):
 SPEC = KindSpec(
     name="synapses",
     title="Fetch synapses of neurons",
-    code_version=1,
+    code_version=2,
     parameters=SynapsesParameters,
     runner="crant_core.kinds.synapses.run",
     items_per_unit=50,  # they are fetched together

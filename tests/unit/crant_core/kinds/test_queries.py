@@ -215,3 +215,20 @@ class TestSnapToId:
     def test_ids_and_locations_belong_together(self):
         with pytest.raises(ValidationError, match="only one of ids and locations"):
             get_kind("snap_to_id").parameters.model_validate({"ids": ["5"], "locations": {"6": [[1, 2, 3]]}})
+
+
+class TestSql:
+    """Which files' rows go to SQL as well."""
+
+    @pytest.mark.parametrize("name", ["connectivity", "adjacency"])
+    def test_pairs_go_to_the_table_of_edges_with_its_columns(self, source, roots, name):
+        done = do(source, name, roots)
+        assert {file.name: file.table for file in done.files.values() if file.table} == {f"{name}.parquet": "edges"}
+        assert done.table(f"{name}.parquet").column_names == ["pre", "post", "weight"]
+
+    def test_nothing_is_said_of_a_side_that_was_not_asked_for(self, source, roots):
+        outputs = {"n_downstream", "n_synapses_out"}
+        [item] = do(source, "connectivity", roots[:1], upstream=False).items.values()
+        assert {name for name in item.metrics if name.startswith("n_")} == outputs
+        [item] = do(source, "synapses", roots[:1], side="post").items.values()
+        assert {name for name in item.metrics if name.startswith("n_")} == {"n_synapses_in"}

@@ -1,0 +1,173 @@
+"""Attaches synapses to skeletons, each at the nearest node; loaded by workers only.
+
+Items are neurons under the ids that were given, whose skeletons these are. A neuron that was edited since gets the
+synapses of what it is at the job's time, as far as they are near its skeleton. The synapses of a unit are fetched
+together (`prepare`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from crant_core.errors import NotARoot
+from crant_core.ids import parse_id
+from crant_core.kinds import roots
+from crant_core.kinds.attach_synapses.spec import SPEC, AttachSynapsesOptions
+from crant_core.kinds.base import Context, DoneItem, File, ItemResult, PlannedItem, Scalar
+from crant_core.kinds.files import columns, concatenated, parquet, parts_with_ids, provenance
+from crant_core.kinds.given_skeletons import obtain
+from crant_core.kinds.neurons import as_given, outcomes_of
+from crant_core.synapses import rows as table
+from crant_core.synapses.attaching import connectors
+from crant_core.synapses.filters import Filters
+from crant_core.synapses.question import Question
+from crant_core.synapses.rows import POST, POST_AT, PRE, PRE_AT
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+    from crant_core.identity import Outcome
+    from crant_core.skeleton import Skeleton
+
+CONNECTORS = "connectors.parquet"
+_OWN, _AT, _TYPES = (PRE, POST), (PRE_AT, POST_AT), ("pre", "post")
+_COLUMNS: Mapping[str, str] = {
+    **dict.fromkeys(("n_pre", "n_post", "n_far", "n_unplaced"), "int64"),
+    "share": "float64",
+    "changed": "bool",
+    "n_nodes": "int64",
+    "cable_length_um": "float64",
+}
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Fetched:
+    """What the neurons of a unit are at the job's time, by id as given, and the synapses of all of them."""
+
+    now: dict[int, Outcome]
+    rows: pd.DataFrame
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Nodes:
+    """A skeleton as `connectors` reads it."""
+
+    nodes: pd.DataFrame
+
+
+def plan(context: Context, ids: Sequence[int]) -> list[PlannedItem]:
+    """Make each distinct id an item; those that cannot be roots fail at once."""
+    return as_given(context, ids)
+
+
+def prepare(context: Context, keys: Sequence[str]) -> Fetched:
+    """Update the ids of a unit, and fetch the synapses of all of its neurons together.
+
+    Source: as `crant_core.update_ids`; then their rows of the synapse table, see `crant_core.get_synapses`.
+
+    Raises
+    ------
+    SourceError
+    """
+    options, source = _options(context), _source(context)
+    now = outcomes_of(context, map(parse_id, keys))
+    filters = Filters(options.threshold, options.min_size, options.clean)
+    wanted = list(dict.fromkeys(outcome.new_id for outcome in now.values()))
+    wheres: list[table.Where] = [{_OWN[side]: wanted} for side in _sides(options)]
+    needed = (*filters.columns, *(_AT[side] for side in _sides(options)))
+    rows = table.fetch(Question(source, context.time, update=False), wheres, needed)
+    return Fetched(now, filters.keep(rows))
+
+
+def run(context: Context, key: str) -> ItemResult:
+    """Write one neuron's connectors, and its skeleton if it had to be made.
+
+    Raises
+    ------
+    NotARoot
+        It is no root, and nothing became of it.
+    NotFound
+        The job that is named has no skeleton of it.
+    SkeletonError, MeshNotFound, DataMissing
+        Its skeleton cannot be made.
+    SourceError
+    """
+    options, given = _options(context), parse_id(key)
+    fetched: Fetched = context.prepared or prepare(context, [key])
+    now = fetched.now.get(given)
+    if now is None:
+        raise NotARoot(f"{given} is no root at {context.time.timestamp} and nothing became of it", value=given)
+    obtained = obtain(context, SPEC, given, options)
+    mine = _of_neuron(fetched.rows, now.new_id, options)
+    found = _attached(obtained.skeleton, now.new_id, mine, options)
+    about: dict[str, Scalar] = {"now": str(now.new_id), "share": now.confidence, "changed": now.new_id != given}
+    metrics = obtained.metrics | _counted(found, mine, now.new_id, options) | about
+    meta = provenance(context, SPEC, options) | {"units": "nm", "root_id": key, "root_id_then": str(now.new_id)}
+    return ItemResult(metrics=metrics, files=(*obtained.made.files, parquet(f"{key}.connectors.parquet", found, meta)))
+
+
+def finish(context: Context, items: Iterable[DoneItem]) -> list[File]:
+    """Write `neurons.parquet`, and `connectors.parquet`: those of all neurons, with `root_id` as it was given."""
+    done, meta = list(items), provenance(context, SPEC, _options(context)) | {"units": "nm"}
+    return [roots.table(context, SPEC, done, _COLUMNS), *concatenated(CONNECTORS, parts_with_ids(context, done), meta)]
+
+
+def _of_neuron(rows: pd.DataFrame, root: int, options: AttachSynapsesOptions) -> pd.DataFrame:
+    mine = np.zeros(len(rows), dtype=np.bool_)
+    for side in _sides(options):
+        mine |= rows[_OWN[side]].to_numpy() == root
+    return rows[mine]
+
+
+def _attached(skeleton: Skeleton, root: int, rows: pd.DataFrame, options: AttachSynapsesOptions) -> pa.Table:
+    """Find the nearest node of each synapse; nodes have the numbers that they have in SWC files, from 1 on."""
+    reach = options.max_distance if options.clean else np.inf
+    nodes, own = _nodes(skeleton), np.array([root], dtype=np.int64)
+    [found] = connectors([_Nodes(nodes)], own, rows, _sides(options), reach)
+    places, node = found[["x", "y", "z"]].to_numpy(np.float64), found["node_id"].to_numpy(np.int64)
+    return columns(
+        {
+            "connector_id": ("int64", found["connector_id"]),
+            "type": ("string", found["type"].astype(str)),
+            "node_id": ("int64", node),
+            **{axis: ("float64", places[:, number]) for number, axis in enumerate("xyz")},
+            "partner_id": ("int64", found["partner_id"]),
+            "distance": ("float64", np.linalg.norm(skeleton.nodes[node - 1] - places, axis=1)),
+            "synapse_id": ("int64", found["synapse_id"]),
+        }
+    )
+
+
+def _nodes(skeleton: Skeleton) -> pd.DataFrame:
+    import pandas as pd
+
+    found = pd.DataFrame(skeleton.nodes, columns=["x", "y", "z"])
+    return found.assign(node_id=np.arange(1, skeleton.n_nodes + 1))
+
+
+def _counted(found: pa.Table, rows: pd.DataFrame, root: int, options: AttachSynapsesOptions) -> dict[str, Scalar]:
+    """Count what was attached by type, and what was not: too far from the skeleton, or without a position."""
+    types, placed, unplaced = found["type"].to_pylist(), 0, 0
+    attached: dict[str, Scalar] = {f"n_{_TYPES[side]}": types.count(_TYPES[side]) for side in _sides(options)}
+    for side in _sides(options):
+        own = rows[(rows[_OWN[side]] == root).to_numpy()]
+        known = int(np.isfinite(table.positions(own, _AT[side])).all(axis=1).sum())
+        placed, unplaced = placed + known, unplaced + len(own) - known
+    return attached | {"n_far": placed - len(types), "n_unplaced": unplaced}
+
+
+def _sides(options: AttachSynapsesOptions) -> list[int]:
+    return [side for side, asked in enumerate((options.pre, options.post)) if asked]
+
+
+def _source(context: Context) -> Any:
+    return context.source
+
+
+def _options(context: Context) -> AttachSynapsesOptions:
+    return AttachSynapsesOptions.model_validate(context.parameters)

@@ -1,0 +1,1 @@
+"""Skeletons to the roots that they run through."""
