@@ -16,6 +16,7 @@ from crant_core.jobs.repository.tokens import Identity
 from crant_core.jobs.tables import JobRow
 
 COOKIE = "crant_token"
+LARGEST = 2**63 - 1  #: number that databases take
 
 _bearer = HTTPBearer(auto_error=False, description="A token from `crant up` or your administrator")
 _cookie = APIKeyCookie(name=COOKIE, auto_error=False, description="Set by the dashboard; good for reading only")
@@ -30,21 +31,28 @@ def get_services(request: Request) -> Services:
 ServicesDep = Annotated[Services, Depends(get_services)]
 
 
-def get_identity(
+def get_bearer(
     request: Request,
-    services: ServicesDep,
     bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
     cookie: Annotated[str | None, Security(_cookie)],
-) -> Identity:
-    """Say who is calling.
+) -> str | None:
+    """Return the token that came along, if any.
 
     The dashboard's cookie only reads: a browser sends cookies on its own, so no page elsewhere can change anything.
     """
     reading = request.method in ("GET", "HEAD")
-    token = bearer.credentials if bearer else cookie if reading else None
+    return bearer.credentials if bearer else cookie if reading else None
+
+
+def get_identity(
+    request: Request, services: ServicesDep, token: Annotated[str | None, Depends(get_bearer)]
+) -> Identity:
+    """Say who is calling."""
     if token is None:
         raise TokenMissing(hint="send the header 'Authorization: Bearer TOKEN'")
-    return services.tokens.identify(token)
+    identity = services.tokens.identify(token)
+    services.limits.count(identity.token_id)
+    return identity
 
 
 IdentityDep = Annotated[Identity, Depends(get_identity)]
@@ -56,14 +64,19 @@ def require(identity: Identity, scope: Scope) -> None:
         raise AccessDenied(f"this token does not allow to {scope}", hint=f"ask for a token with the scope {scope}")
 
 
-def get_viewer(identity: IdentityDep) -> Viewer:
+def get_viewer(services: ServicesDep, identity: IdentityDep) -> Viewer:
     """Say what the caller may see."""
+    return viewer_for_reading(services, identity)
+
+
+def viewer_for_reading(services: Services, identity: Identity) -> Viewer:
+    """Say what a caller may see: their own jobs, or everybody's where the whole lab reads."""
     require(identity, Scope.READ)
-    return viewer_of(identity)
+    return Viewer(owner=identity.owner, sees_all=services.settings.lab_read or Scope.ADMIN in identity.scopes)
 
 
 def viewer_of(identity: Identity) -> Viewer:
-    """Say what a caller may see or change."""
+    """Say what a caller may change."""
     return Viewer(owner=identity.owner, sees_all=Scope.ADMIN in identity.scopes)
 
 

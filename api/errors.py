@@ -11,7 +11,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from pydantic import ValidationError
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DataError, OperationalError
 from starlette.exceptions import HTTPException
 
 from crant_core.errors import (
@@ -21,6 +21,7 @@ from crant_core.errors import (
     InvalidInput,
     InvalidParameters,
     NotFound,
+    RateLimited,
     SourceUnavailable,
     TokenInvalid,
     TokenMissing,
@@ -38,9 +39,11 @@ _STATUS: tuple[tuple[type[CrantError], int], ...] = (
     (NotFound, 404),
     (Conflict, 409),
     (TooManyIds, 413),
+    (RateLimited, 429),
     (InvalidInput, 422),
     (SourceUnavailable, 503),
 )
+_SOON = {"Retry-After": "5"}
 _SHOWN = 100  #: characters of an offending value that are repeated to the caller
 
 
@@ -50,6 +53,7 @@ def install(app: FastAPI) -> None:
         CrantError: _on_crant_error,
         RequestValidationError: _on_bad_request,
         HTTPException: _on_http_error,
+        DataError: _on_unstorable,
         OperationalError: _on_database_error,
         Exception: _on_bug,
     }
@@ -72,7 +76,7 @@ def invalid_parameters(error: ValidationError, *prefix: str) -> CrantError:
     if isinstance(cause, CrantError):
         return type(cause)(f"{field}: {cause.message}", value=cause.value, hint=cause.hint)
     if first["type"] == "too_long" and first["loc"][-1] == "ids":
-        hint = "submit several jobs; uploads of longer lists are planned"
+        hint = "upload the list with POST /v1/inputs, and name it as params.input"
         return TooManyIds(f"{field}: {first['msg']}", value=first["ctx"]["actual_length"], hint=hint)
     more = f" and {len(complaints) - 1} more" if len(complaints) > 1 else ""
     value = None if first["type"] == "missing" else first["input"]
@@ -91,8 +95,10 @@ def _respond(problem: Problem, headers: Mapping[str, str] | None = None) -> Resp
 
 async def _on_crant_error(request: Request, error: CrantError) -> Response:
     problem = problem_from(error)
-    headers = {"WWW-Authenticate": "Bearer"} if problem.status == HTTPStatus.UNAUTHORIZED else None
-    return _respond(problem, headers)
+    headers = {HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": "Bearer"}, HTTPStatus.SERVICE_UNAVAILABLE: _SOON}
+    if isinstance(error, RateLimited):
+        return _respond(problem, {"Retry-After": str(error.value)})
+    return _respond(problem, headers.get(HTTPStatus(problem.status)))
 
 
 async def _on_bad_request(request: Request, error: RequestValidationError) -> Response:
@@ -107,10 +113,16 @@ async def _on_http_error(request: Request, error: HTTPException) -> Response:
     return _respond(_problem(error.status_code, code, str(error.detail)), error.headers)
 
 
+async def _on_unstorable(request: Request, error: Exception) -> Response:
+    """Refuse what PostgreSQL cannot hold, such as texts with the character 0."""
+    detail = "a value of this request is nothing that the database can hold"
+    return _respond(_problem(422, "invalid_input", detail, hint="look for control characters"))
+
+
 async def _on_database_error(request: Request, error: Exception) -> Response:
     log.error("database unavailable", action="request_failed", path=request.url.path, error=str(error))
     detail = "the jobs database does not answer"
-    return _respond(_problem(503, "database_unavailable", detail, hint="try again"), {"Retry-After": "5"})
+    return _respond(_problem(503, "database_unavailable", detail, hint="try again"), _SOON)
 
 
 async def _on_bug(request: Request, error: Exception) -> Response:

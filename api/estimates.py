@@ -19,7 +19,8 @@ def estimate(services: Services, new: NewJob) -> EstimateView:
 
     Items are taken to be the ids given: what a plan would make of them (newer ids, fewer items) only it can say.
     """
-    kind, items = get_kind(new.kind), list(dict.fromkeys(new.ids))
+    kind = get_kind(new.kind)
+    items = [0] if kind.ids_are_one_item else list(dict.fromkeys(new.ids))  # a table, whatever its rows
     known = _known(services, kind, new, items) if new.reuse else 0
     left = len(items) - (known or 0)
     costs = services.estimates.costs(kind.name, kind.code_version, new.dataset)

@@ -10,8 +10,9 @@ from fastapi_offline import FastAPIOffline
 
 from api import errors
 from api.body import BodyLimit
+from api.crossing import OpenToOtherSites
 from api.dashboard.views import mount_dashboard
-from api.routes import artifacts, catalogue, events, health, jobs
+from api.routes import artifacts, catalogue, events, health, inputs, jobs, precomputed, results, skeletoncache, tokens
 from api.services import Services
 from crant_core.jobs.logs import configure
 from crant_core.jobs.settings import Settings
@@ -30,8 +31,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app = FastAPIOffline(title="crant-batch", version=services.version, description=_DESCRIPTION, lifespan=_lifespan)
     app.state.services = services
     errors.install(app)
-    app.add_middleware(BodyLimit)
-    for routes in (jobs, events, artifacts, catalogue, health):
+    app.add_middleware(BodyLimit, upload_bytes=settings.upload_megabytes * 2**20, pause_seconds=settings.body_seconds)
+    app.add_middleware(OpenToOtherSites)
+    for routes in (jobs, inputs, events, results, artifacts, catalogue, health, precomputed, skeletoncache, tokens):
         app.include_router(routes.router)
     mount_dashboard(app)
     return app

@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from api.services import Services
+from api.skeletons import makes_skeletons
 from crant_core.jobs.tables import JobRow
 from crant_core.jobs.wire import JobCounts, JobProblem, JobView, Link
 
@@ -27,7 +28,11 @@ def job_view(services: Services, job: JobRow) -> JobView:
 def _links(services: Services, job: JobRow) -> list[Link]:
     here = f"/v1/jobs/{job.id}"
     links = [Link(rel="self", href=here), Link(rel="alternate", href=f"/jobs/{job.id}")]
-    links += [Link(rel=name, href=f"{here}/{name}") for name in ("items", "events", "artifacts", "attempts")]
+    links += [Link(rel=name, href=f"{here}/{name}") for name in ("items", "events", "results", "artifacts", "attempts")]
+    links.append(Link(rel="archive", href=f"{here}/archive.zip"))
+    if job.share_key and makes_skeletons(job.parameters):
+        source = f"/precomputed/jobs/{job.id}~{job.share_key}"
+        links += [Link(rel="precomputed", href=source), Link(rel="neuroglancer", href=f"{source}/neuroglancer")]
     if services.settings.flower_url:
         found_by = quote(f"{job.kind} {job.id}")  # Flower takes "name" and reads what follows as further words
         monitor = f"{services.settings.flower_url}/tasks?name={found_by}"

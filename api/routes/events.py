@@ -13,7 +13,7 @@ from fastapi.sse import EventSourceResponse, format_sse_event
 from pydantic import TypeAdapter
 from starlette.concurrency import run_in_threadpool
 
-from api.deps import JobDep, ServicesDep
+from api.deps import LARGEST, JobDep, ServicesDep
 from api.services import Services
 from crant_core.jobs.model import JobState
 from crant_core.jobs.tables import EventRow, JobRow
@@ -35,8 +35,8 @@ def list_events(
     request: Request,
     services: ServicesDep,
     job: JobDep,
-    after: Annotated[int, Query(ge=0)] = 0,
-    last_event_id: Annotated[int, Header(ge=0)] = 0,
+    after: Annotated[int, Query(ge=0, le=LARGEST)] = 0,
+    last_event_id: Annotated[int, Header(ge=0, le=LARGEST)] = 0,
 ) -> Response:
     """List events after a number; with `Accept: text/event-stream`, follow them until the job ends."""
     after = max(after, last_event_id)

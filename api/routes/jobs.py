@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import APIRouter, Header, Query, Response
-from pydantic import ValidationError
+from fastapi import APIRouter, Body, Header, Query, Request, Response
 
-from api.deps import IdentityDep, JobDep, OwnJobDep, ServicesDep, ViewerDep, require, viewer_of
-from api.errors import invalid_parameters
+from api import fresh
+from api.deps import LARGEST, IdentityDep, JobDep, OwnJobDep, ServicesDep, ViewerDep, require, viewer_of
 from api.estimates import estimate
+from api.examples import examples
+from api.parameters import parameters_of, with_all_ids
+from api.predecessors import with_skeletons
 from api.services import Services
 from api.views import job_view
 from crant_core.errors import InvalidInput, NotFound
 from crant_core.jobs.model import ItemState, JobState, Scope
 from crant_core.jobs.repository.jobs import NewJob, Viewer
 from crant_core.jobs.wire import AttemptView, EstimateView, ItemPage, ItemView, JobPage, JobRequest, JobView, Problem
-from crant_core.kinds.base import IdParameters, KindSpec
 from crant_core.kinds.registry import get_kind
 from crant_core.times import parse_at
 
@@ -29,7 +30,7 @@ _MAX_PAGE = 1000
 
 @router.post("", status_code=202, responses={200: {"model": EstimateView, "description": "Of a dry run"}})
 def submit_job(
-    request: JobRequest,
+    request: Annotated[JobRequest, Body(openapi_examples=examples())],
     response: Response,
     services: ServicesDep,
     identity: IdentityDep,
@@ -39,10 +40,10 @@ def submit_job(
 ) -> JobView | EstimateView:
     """Accept a job. With an Idempotency-Key, sending the same request again gives the same job."""
     require(identity, Scope.SUBMIT)
-    new = _new_job(services, request, viewer_of(identity), idempotency_key)
+    new = with_skeletons(services, _new_job(services, request, viewer_of(identity), idempotency_key))
     if dry_run:
         response.status_code = 200
-        return estimate(services, new)
+        return estimate(services, with_all_ids(services, new))
     job, is_new = services.jobs.submit(new)
     response.headers["Location"] = f"/v1/jobs/{job.id}"
     response.headers["Retry-After"] = "1"
@@ -53,13 +54,14 @@ def submit_job(
 
 def _new_job(services: Services, request: JobRequest, owner: Viewer, key: str | None) -> NewJob:
     kind, dataset, at = get_kind(request.kind), services.dataset(request.dataset), parse_at(request.at)
-    parameters = _parameters(kind, request.params)
+    parameters, input_id = parameters_of(services, kind, request.params)
     return NewJob(
         kind=kind.name,
         code_version=kind.code_version,
         dataset=dataset.name,
         parameters=parameters.model_dump(mode="json", exclude={"ids"}),
         ids=parameters.ids,
+        input_id=input_id,
         at=at.text,
         owner=owner.owner,
         body_hash=hashlib.sha256(request.model_dump_json().encode()).hexdigest(),
@@ -83,13 +85,6 @@ def _after(services: Services, request: JobRequest, owner: Viewer) -> list[str]:
         return [services.jobs.get(job_id, owner).id for job_id in request.after]
     except NotFound as error:
         raise InvalidInput(f"after: {error.message}", value=error.value, hint="list yours with GET /v1/jobs") from error
-
-
-def _parameters(kind: KindSpec, params: dict[str, Any]) -> IdParameters:
-    try:
-        return kind.parameters.model_validate(params)
-    except ValidationError as error:
-        raise invalid_parameters(error, "params") from error
 
 
 @router.post("/{job_id}/cancel")
@@ -121,7 +116,7 @@ def list_jobs(
     services: ServicesDep,
     viewer: ViewerDep,
     state: JobState | None = None,
-    before: Annotated[int | None, Query(ge=1)] = None,
+    before: Annotated[int | None, Query(ge=1, le=LARGEST)] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> JobPage:
     """List jobs, newest first."""
@@ -132,10 +127,10 @@ def list_jobs(
     return JobPage(jobs=[job_view(services, row) for row in rows], next=more)
 
 
-@router.get("/{job_id}")
-def get_job(services: ServicesDep, job: JobDep) -> JobView:
-    """Look at one job."""
-    return job_view(services, job)
+@router.get("/{job_id}", response_model=JobView)
+def get_job(request: Request, services: ServicesDep, job: JobDep) -> Response:
+    """Look at one job; with `If-None-Match`, 304 if nothing changed."""
+    return fresh.answer(request, job_view(services, job))
 
 
 @router.get("/{job_id}/items")
@@ -143,7 +138,7 @@ def list_items(
     services: ServicesDep,
     job: JobDep,
     state: ItemState | None = None,
-    after: Annotated[int, Query(ge=-1)] = -1,
+    after: Annotated[int, Query(ge=-1, le=LARGEST)] = -1,
     limit: Annotated[int, Query(ge=1, le=_MAX_PAGE)] = 100,
 ) -> ItemPage:
     """List a job's items in input order; there are none before it is planned."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Annotated
 
@@ -49,6 +50,14 @@ def create(
     lifetime = timedelta(days=days) if days else None
     scopes = scope or [Scope.READ, Scope.SUBMIT]
     typer.echo(TokenRepository(_database()).create(owner, scopes, label=label, lifetime=lifetime))
+
+
+@app.command()
+def doctor() -> None:
+    """Look at database, broker, store and CAVE tokens, and print what was found as JSON."""
+    from crant_core.jobs.doctor import examine
+
+    typer.echo(json.dumps(examine(Settings())))  # read from the environment
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
+from crant_core.jobs import views
 from crant_core.jobs.database import Database
 from crant_core.jobs.tables import Base
 
@@ -22,7 +23,11 @@ def upgrade(database: Database) -> None:
     with database.engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+        if _is_current(connection):
+            return
+        views.drop(connection)
         command.upgrade(_config(connection), "head")
+        views.create(connection)
 
 
 def new_revision(database: Database, message: str) -> None:
@@ -34,8 +39,7 @@ def new_revision(database: Database, message: str) -> None:
 def is_current(database: Database) -> bool:
     """Say whether the database has this release's schema."""
     with database.engine.connect() as connection:
-        found = MigrationContext.configure(connection).get_current_revision()
-    return found == ScriptDirectory.from_config(_config(None)).get_current_head()
+        return _is_current(connection)
 
 
 def drift(database: Database) -> list[object]:
@@ -43,6 +47,11 @@ def drift(database: Database) -> list[object]:
     with database.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         return list(compare_metadata(context, Base.metadata))
+
+
+def _is_current(connection: Connection) -> bool:
+    found = MigrationContext.configure(connection).get_current_revision()
+    return found == ScriptDirectory.from_config(_config(None)).get_current_head()
 
 
 def _config(connection: Connection | None) -> Config:

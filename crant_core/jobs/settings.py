@@ -19,6 +19,16 @@ class Settings(LibrarySettings):
     broker_url: str = Field(description="Celery broker, such as redis://host:6379/0 or redis+socket:///path/redis.sock")
     artifacts_url: str = Field(description="Where result files go: file:///abs/folder, s3://bucket/path, gs://…")
     flower_url: str | None = Field(default=None, description="Where people reach Flower, for links from jobs")
+    public_url: str | None = Field(
+        default=None, pattern=r"^https?://", description="Where people reach this service, for links that leave it"
+    )
+    lab_read: bool = Field(default=False, description="Whether everybody with a token sees everybody's jobs")
+    requests_per_minute: int = Field(
+        default=1200, ge=0, description="Requests of one token that each API process takes in a minute; 0: any number"
+    )
+    upload_megabytes: int = Field(default=256, ge=1, description="How large an uploaded list of ids may be")
+    upload_ids: int = Field(default=10_000_000, ge=1, description="How many ids it may have")
+    body_seconds: float = Field(default=20, gt=0, description="How long a caller may pause while sending a body")
     lease_seconds: float = Field(default=60, gt=1, description="A unit whose worker is silent this long is given away")
     rehint_seconds: float = Field(
         default=30, gt=0, description="A queued unit is offered to the broker again after this"
@@ -30,6 +40,11 @@ class Settings(LibrarySettings):
     )
     grace_seconds: float = Field(
         default=3, ge=0, description="A unit that was cancelled may go on for so long before its process is killed"
+    )
+    sql_rows: int = Field(
+        default=100_000,
+        ge=0,
+        description="Rows that a job puts into a table of results at most; larger tables are in its Parquet files only",
     )
     log_level: str = Field(default="INFO", description="Least severe level that is logged")
     log_json: bool = Field(default=False, description="One JSON object per log line instead of text for people")

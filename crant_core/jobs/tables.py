@@ -118,6 +118,7 @@ class JobRow(Base):
     error_message: Mapped[str | None] = mapped_column(Text)
     idempotency_key: Mapped[str | None] = mapped_column(String(255))
     body_hash: Mapped[str] = mapped_column(String(64))
+    share_key: Mapped[str | None] = mapped_column(String(32), doc="who knows it reads the job's skeletons; for links")
     created_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
@@ -233,6 +234,32 @@ class ArtifactRow(Base):
     created_at: Mapped[datetime]
 
 
+class EdgeRow(Base):
+    """A pair of connected neurons that a job found. People query it: see docs/results.md."""
+
+    __tablename__ = "edges"
+    __table_args__ = (Index(None, "pre"), Index(None, "post"))
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    pre: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False, doc="root id")
+    post: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False, doc="root id")
+    weight: Mapped[int] = mapped_column(BigInteger, doc="synapses")
+
+
+class TypeSumRow(Base):
+    """What the neurons of a type send to those of another in a neuropil. People query it: see docs/results.md."""
+
+    __tablename__ = "type_sums"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    neuropil: Mapped[str] = mapped_column(String(200), primary_key=True)
+    pre_type: Mapped[str] = mapped_column(String(200), primary_key=True)
+    post_type: Mapped[str] = mapped_column(String(200), primary_key=True)
+    weight: Mapped[float] = mapped_column(doc="synapses, or the sum of shares, as the job's weight_mode says")
+    n_pre: Mapped[int] = mapped_column(BigInteger, doc="neurons of the type that are rows")
+    n_post: Mapped[int] = mapped_column(BigInteger, doc="neurons of the type that are columns")
+
+
 class EventRow(Base):
     """What happened, in order; never changed."""
 
@@ -257,6 +284,7 @@ class TokenRow(Base):
     label: Mapped[str] = mapped_column(String(200), default="")
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None] = mapped_column(doc="to the minute or so")
 
 
 class LeaderRow(Base):

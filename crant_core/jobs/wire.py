@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from crant_core.jobs.model import ItemState, JobState
+from crant_core.jobs.model import ItemState, JobState, Scope
 
 
 class Wire(BaseModel):
@@ -30,9 +30,11 @@ class JobRequest(BaseModel):
 
     kind: str = Field(description="What sort of job; see /v1/kinds")
     dataset: str = Field(description="Name or alias of a dataset; see /v1/datasets")
-    params: dict[str, Any] = Field(description="The kind's parameters; see /v1/kinds/{kind}")
+    params: dict[str, Any] = Field(
+        description="The kind's parameters; see /v1/kinds/{kind}. `input`, from POST /v1/inputs, instead of `ids`"
+    )
     at: str | int = Field(default="live", description='Point in time: "live", "mat", a version, or an ISO 8601 time')
-    label: str = Field(default="", max_length=200, description="A name for people")
+    label: str = Field(default="", max_length=200, pattern=r"^[^\x00]*$", description="A name for people")
     priority: int = Field(default=0, ge=-10, le=10, description="Higher goes first among one's own jobs")
     reuse: bool = Field(default=True, description="Take results that exist; false computes everything again")
     deadline: AwareDatetime | None = Field(
@@ -41,6 +43,13 @@ class JobRequest(BaseModel):
     after: list[str] = Field(
         default=[], max_length=100, description="Ids of jobs that must be done first; if one fails, so does this one"
     )
+
+
+class InputView(Wire):
+    """An uploaded list of ids."""
+
+    id: str = Field(description="What jobs name as `params.input`: the list's checksum")
+    count: int = Field(description="Ids in it, with duplicates")
 
 
 class Link(Wire):
@@ -218,6 +227,36 @@ class Identity(Wire):
 
     owner: str
     scopes: list[str]
+
+
+class TokenRequest(BaseModel):
+    """A token to be made."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    owner: str = Field(min_length=1, max_length=128, description="Whose it is")
+    scopes: list[Scope] = Field(default=[Scope.READ, Scope.SUBMIT], min_length=1, max_length=3)
+    label: str = Field(default="", max_length=200, description="What it is for")
+    days: int | None = Field(default=None, ge=1, le=3650, description="Until it expires; never if left out")
+
+
+class NewToken(Wire):
+    """A token, shown this once."""
+
+    id: str
+    token: str
+
+
+class TokenView(Wire):
+    """What is known of a token."""
+
+    id: str = Field(description="Names it; opens nothing")
+    owner: str
+    scopes: list[Scope]
+    label: str
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None = Field(description="To the minute or so")
 
 
 class Problem(Wire):

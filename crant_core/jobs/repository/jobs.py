@@ -48,6 +48,7 @@ class NewJob:
     idempotency_key: str | None = None
     reuse: bool = True
     deadline: datetime | None = None
+    input_id: str | None = None  #: instead of ids: a list that is stored
     after: Sequence[str] = ()  #: jobs that must be done first
 
 
@@ -96,14 +97,17 @@ class JobRepository:
 
     def _insert(self, session: Session, new: NewJob) -> JobRow:
         now = self.database.now()
-        fields = {name: value for name, value in vars(new).items() if name not in ("ids", "after")}
-        job = JobRow(id=secrets.token_hex(6), input_id=_store_input(session, new.ids), created_at=now, **fields)
+        fields = {name: value for name, value in vars(new).items() if name not in ("ids", "input_id", "after")}
+        input_id = new.input_id or _store_input(session, new.ids)
+        job = JobRow(id=secrets.token_hex(6), input_id=input_id, created_at=now, **fields)
+        job.share_key = secrets.token_urlsafe(16)
         job.state = JobState.WAITING if new.after else JobState.PLANNING
         session.add(job)
         session.flush()
         session.add_all(DependencyRow(job_id=job.id, after_id=other) for other in dict.fromkeys(new.after))
         session.add(UnitRow(job_id=job.id, role=Role.PLAN))
-        append(session, job, now, "submitted", kind=job.kind, label=job.label, given=len(new.ids))
+        given = session.scalars(select(InputRow.count).where(InputRow.id == input_id)).one()
+        append(session, job, now, "submitted", kind=job.kind, label=job.label, given=given)
         return job
 
     def get(self, job_id: str, viewer: Viewer) -> JobRow:
@@ -117,6 +121,20 @@ class JobRepository:
             job = session.scalar(_visible(select(JobRow).where(JobRow.id == job_id), viewer))
         if job is None:
             raise NotFound(f"there is no job {job_id}", value=job_id, hint="list yours with GET /v1/jobs")
+        return job
+
+    def shared(self, job_id: str, key: str) -> JobRow:
+        """Return the job of a link to its skeletons, which knows the job's key.
+
+        Raises
+        ------
+        NotFound
+        """
+        with self.database.reading() as session:
+            job = session.scalar(select(JobRow).where(JobRow.id == job_id))
+        if job is None or not secrets.compare_digest((job.share_key or "").encode(), key.encode()) or not key:
+            hint = "copy the job's link again"
+            raise NotFound(f"there is no job {job_id} with this key", value=job_id, hint=hint)
         return job
 
     def after(self, job_id: str) -> list[str]:
@@ -136,6 +154,11 @@ class JobRepository:
             query = query.where(JobRow.state == state)
         with self.database.reading() as session:
             return list(session.scalars(query))
+
+    def input_ids(self, job: JobRow) -> list[int]:
+        """Return the ids a job was given, in order, duplicates included."""
+        with self.database.reading() as session:
+            return identifiers.unpack(session.scalars(select(InputRow.data).where(InputRow.id == job.input_id)).one())
 
     def input_count(self, job: JobRow) -> int:
         """Count the ids a job was given."""
@@ -185,6 +208,19 @@ class JobRepository:
         if artifact is None:
             raise NotFound(f"job {job_id} has no artifact {name!r}", value=name, hint="list them with …/artifacts")
         return artifact
+
+    def first_artifact(self, job_id: str, names: Sequence[str]) -> ArtifactRow | None:
+        """Return the first of these files that a job has."""
+        query = select(ArtifactRow).where(ArtifactRow.job_id == job_id, ArtifactRow.name.in_(names))
+        with self.database.reading() as session:
+            found = {row.name: row for row in session.scalars(query)}
+        return next((found[name] for name in names if name in found), None)
+
+    def done_keys(self, job_id: str, limit: int) -> list[str]:
+        """List the keys of a job's first items that succeeded."""
+        query = select(ItemRow.key).where(ItemRow.job_id == job_id, ItemRow.state == ItemState.SUCCEEDED)
+        with self.database.reading() as session:
+            return list(session.scalars(query.order_by(ItemRow.position).limit(limit)))
 
     def events(self, job_id: str, *, after: int = 0, limit: int = 500) -> list[EventRow]:
         """List what happened to a job after an event number."""

@@ -15,7 +15,6 @@ from sqlalchemy import ColumnElement, bindparam, delete, exists, insert, select,
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from crant_core import ids as identifiers
 from crant_core.errors import CrantError
 from crant_core.jobs.database import Database
 from crant_core.jobs.model import ACTIVE, UNIT_TRANSITIONS, ItemState, Role, UnitState, before, outcome
@@ -24,8 +23,9 @@ from crant_core.jobs.repository.ending import end_attempt, finish_if_last, hold,
 from crant_core.jobs.repository.events import lock_job, move
 from crant_core.jobs.repository.failing import Giver
 from crant_core.jobs.repository.recording import Outcome, StoredFile, artifact_row, record
+from crant_core.jobs.repository.results import ResultRows, replace_rows
 from crant_core.jobs.sizing import running_mean
-from crant_core.jobs.tables import ArtifactRow, AttemptRow, InputRow, ItemRow, JobRow, UnitRow, table_of
+from crant_core.jobs.tables import ArtifactRow, AttemptRow, ItemRow, JobRow, UnitRow, table_of
 
 #: how attempts end that were taken from their worker, which may not know it yet
 TAKEN_AWAY = ("cancelled", "worker_lost", "deadline_exceeded")
@@ -99,11 +99,6 @@ class UnitRepository:
             mine = reuse.share_out(session, job, unit.token, unit.items, self.database.now())
         return replace(unit, items=tuple(mine))
 
-    def input_ids(self, job: JobRow) -> list[int]:
-        """Return the ids a job was given, in order, duplicates included."""
-        with self.database.reading() as session:
-            return identifiers.unpack(session.scalars(select(InputRow.data).where(InputRow.id == job.input_id)).one())
-
     def renew(self, tokens: Iterable[str]) -> int:
         """Prolong the leases held under these tokens; called by the worker's main process."""
         until = self.database.now() + self.lease
@@ -175,14 +170,15 @@ class UnitRepository:
                 names.setdefault(item_id, []).append(name)
             return [(row, names.get(row.id, [])) for row in rows]
 
-    def complete_finish(self, unit: ClaimedUnit, files: Sequence[StoredFile]) -> None:
-        """Store the job's own files, in the place of those of an earlier finish, and end it."""
+    def complete_finish(self, unit: ClaimedUnit, files: Sequence[StoredFile], rows: Sequence[ResultRows] = ()) -> None:
+        """Store the job's own files and rows, in the place of those of an earlier finish, and end it."""
         with self.database.writing() as session:
             (job, row), now = hold(session, unit.job.id, unit.id, unit.token), self.database.now()
             row.state, row.lease_until = UnitState.DONE, None
             end_attempt(session, unit.token, now, "done")
             session.execute(delete(ArtifactRow).where(ArtifactRow.job_id == job.id, ArtifactRow.item_id.is_(None)))
             session.add_all(ArtifactRow(**artifact_row(job.id, None, file, now)) for file in files)
+            replace_rows(session, job, rows, now)
             move(session, job, now, outcome(job.succeeded, job.failed))
 
     def give_back(self, token: str, error: CrantError) -> bool:

@@ -106,6 +106,11 @@ class TestDryRun:
         assert self.dry(alice, ROOT, at="mat", **matrices)["known"] is None
         assert self.dry(alice, ROOT, at="2026-01-01T00:00:00Z", **matrices)["known"] == 0
 
+    def test_a_table_is_one_item_with_ids_and_without(self, alice: Caller) -> None:
+        whole = self.dry(alice, kind="export_table", params={"table": "cells"})
+        some = self.dry(alice, kind="export_table", params={"table": "cells", "ids": ["5", "6"], "id_column": "id"})
+        assert [(one["given"], one["items"], one["to_compute"]) for one in (whole, some)] == [(0, 1, 1), (2, 1, 1)]
+
     def test_bad_input_is_refused_as_ever(self, alice: Caller) -> None:
         request = {"kind": "skeletonize", "dataset": "demo", "params": {"ids": ["x"]}}
         problem(alice("POST", "/v1/jobs?dry_run=true", json=request), 422, "invalid_id")

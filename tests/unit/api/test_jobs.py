@@ -39,7 +39,7 @@ def test_a_submission_is_accepted_with_the_way_to_it(alice: Caller, engine: Engi
     links = {link["rel"]: link["href"] for link in job["links"]}
     assert links["monitor"] == f"http://flower.test/tasks?name=skeletonize%20{job['id']}"
     assert alice("GET", links["self"]).json() == job
-    assert engine.units.input_ids(engine.jobs.get(job["id"], ALICE)) == [BIG, ROOT]
+    assert engine.jobs.input_ids(engine.jobs.get(job["id"], ALICE)) == [BIG, ROOT]
 
 
 @pytest.mark.parametrize("number", [2**53 + 1, BIG])
@@ -47,7 +47,7 @@ def test_ids_written_as_json_numbers_are_read_exactly(alice: Caller, engine: Eng
     body = f'{{"kind": "skeletonize", "dataset": "demo", "params": {{"ids": [{number}]}}}}'
     response = alice("POST", "/v1/jobs", content=body, headers={"Content-Type": "application/json"})
     job = engine.jobs.get(response.json()["id"], ALICE)
-    assert engine.units.input_ids(job) == [number]
+    assert engine.jobs.input_ids(job) == [number]
 
 
 @pytest.mark.parametrize("bad", [0, -5, 2**63, 5.764e17, "1.5", "", True, None, "abc"])
@@ -268,3 +268,11 @@ def test_the_documentation_needs_no_internet(alice: Caller) -> None:
     assert "https://" not in page
     for asset in re.findall(r'(?:src|href)="([^"]+)"', page):
         assert alice("GET", asset).status_code == 200
+
+
+def test_only_kinds_that_do_without_take_a_job_without_ids(alice: Caller) -> None:
+    assert alice.submit().json()["code"] == "invalid_parameters"
+    accepted = alice.submit(kind="export_table", params={"table": "cells"})
+    assert accepted.status_code == 202
+    without = alice("POST", "/v1/jobs", json={"kind": "export_table", "dataset": "demo", "params": {"table": "cells"}})
+    assert without.status_code == 202

@@ -1,0 +1,42 @@
+"""Results by address, whoever made them: what services that give results out go by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlalchemy import select
+
+from crant_core.jobs.database import Database
+from crant_core.jobs.repository.reuse import batches, known
+from crant_core.jobs.tables import ArtifactRow, ItemRow, JobRow
+
+
+class StoredRepository:
+    """Finds results that exist."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    def items(self, addresses: Iterable[str]) -> dict[str, int]:
+        """Map those addresses whose results exist to the items whose files they are."""
+        with self.database.reading() as session:
+            return {address: row.item_id for address, row in known(session, addresses).items() if row.item_id}
+
+    def files(self, item_ids: Iterable[int]) -> dict[int, list[ArtifactRow]]:
+        """Map items to their files."""
+        found: dict[int, list[ArtifactRow]] = {}
+        with self.database.reading() as session:
+            for batch in batches(item_ids):
+                for row in session.scalars(select(ArtifactRow).where(ArtifactRow.item_id.in_(batch))):
+                    found.setdefault(row.item_id or 0, []).append(row)
+        return found
+
+    def job_of_key(self, owner: str, key: str) -> JobRow | None:
+        """Find an owner's job by its idempotency key."""
+        with self.database.reading() as session:
+            return session.scalar(select(JobRow).where(JobRow.owner == owner, JobRow.idempotency_key == key))
+
+    def item(self, job_id: str, key: str) -> ItemRow | None:
+        """Find an item of a job."""
+        with self.database.reading() as session:
+            return session.scalar(select(ItemRow).where(ItemRow.job_id == job_id, ItemRow.key == key))
