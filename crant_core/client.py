@@ -5,28 +5,32 @@
     job = Crant().submit("skeletonize", dataset="demo", ids=[576460754037774276])
     job.wait()
     job.fetch("results/")
+    job.skeletons()  # a navis.NeuronList
+    job.table("neurons")  # a pandas.DataFrame
 
 The address and token come from `CRANT_URL` and `CRANT_TOKEN`, else from the stack that `crant up` started here.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import secrets
 import time
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import httpx
 from httpx_sse import SSEError, connect_sse
 from platformdirs import user_data_path
 
-from crant_core.errors import CrantError, NotFound
+from crant_core.answers import ServiceProblem, ServiceUnreachable, check, unreachable
+from crant_core.download import download, sha256_of
+from crant_core.errors import NotFound
 from crant_core.jobs.wire import (
     ArtifactPage,
     ArtifactView,
@@ -40,38 +44,16 @@ from crant_core.jobs.wire import (
     JobRequest,
     JobView,
     KindView,
-    Problem,
 )
+
+__all__ = ["Crant", "Job", "ServiceProblem", "ServiceUnreachable", "data_folder"]
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from navis import NeuronList, TreeNeuron
 
 _TIMEOUT = httpx.Timeout(30.0, read=60.0)
 _RECONNECT_SECONDS = 1.0
-_CHUNK = 1 << 20
-
-
-class ServiceProblem(CrantError):
-    """The service refused the request.
-
-    Attributes
-    ----------
-    problem : Problem
-        What the service said, with its stable `code`.
-    """
-
-    def __init__(self, problem: Problem) -> None:
-        self.problem = problem
-        self.code = problem.code  # type: ignore[misc] # the service's code, not this class's
-        super().__init__(problem.detail, value=problem.value, hint=problem.hint)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Survive pickling."""
-        return ServiceProblem, (self.problem,)
-
-
-class ServiceUnreachable(CrantError):
-    """No service answers at this address."""
-
-    code = "service_unreachable"
-    retryable = True
 
 
 def data_folder() -> Path:
@@ -105,7 +87,7 @@ class Crant:
         kind: str,
         *,
         dataset: str,
-        ids: Iterable[int | str],
+        ids: Iterable[int | str] = (),
         at: str | int = "live",
         label: str = "",
         priority: int = 0,
@@ -121,7 +103,7 @@ class Crant:
         kind, dataset : str
             See `kinds` and `datasets`.
         ids : iterable of int or str
-            What to work on.
+            What to work on; few kinds do without: those on another job's results take that one's.
         at : str or int
             Point in time: "live", "mat", a version, or an ISO 8601 time.
         label : str
@@ -152,7 +134,7 @@ class Crant:
         kind: str,
         *,
         dataset: str,
-        ids: Iterable[int | str],
+        ids: Iterable[int | str] = (),
         at: str | int = "live",
         reuse: bool = True,
         **params: Any,
@@ -194,13 +176,38 @@ class Crant:
         """Say whose token this is."""
         return Identity.model_validate(self._send("GET", "/v1/me"))
 
+    def tokens(self) -> list[dict[str, Any]]:
+        """List one's own tokens, or everybody's for an administrator; never the tokens themselves."""
+        found: list[dict[str, Any]] = self._send("GET", "/v1/tokens")
+        return found
+
+    def create_token(
+        self, owner: str, *, scopes: Iterable[str] = ("read", "submit"), label: str = "", days: int | None = None
+    ) -> dict[str, Any]:
+        """Make a token (administrators only); `token` of the answer cannot be read again."""
+        request = {"owner": owner, "scopes": [*scopes], "label": label, "days": days}
+        made: dict[str, Any] = self._send("POST", "/v1/tokens", json=request)
+        return made
+
+    def revoke_token(self, token_id: str) -> None:
+        """End a token by its id."""
+        self._send("DELETE", f"/v1/tokens/{quote(token_id, safe='')}")
+
+    def _bytes(self, path: str) -> bytes:
+        try:
+            response = self.http.get(path)
+        except httpx.TransportError as error:
+            raise unreachable(self.http, error) from error
+        check(response)
+        return response.content
+
     def _send(self, method: str, path: str, **kwargs: Any) -> Any:
         try:
             response = self.http.request(method, path, **kwargs)
         except httpx.TransportError as error:
-            raise _unreachable(self, error) from error
-        _check(response)
-        return response.json()
+            raise unreachable(self.http, error) from error
+        check(response)
+        return response.json() if response.content else None
 
 
 class Job:
@@ -239,7 +246,7 @@ class Job:
         with connect_sse(self.service.http, "GET", f"{self._path}/events", headers=headers) as source:
             if source.response.is_error:
                 source.response.read()
-                _check(source.response)
+                check(source.response)
             for event in source.iter_sse():
                 if event.data:
                     yield EventView.model_validate_json(event.data)
@@ -309,23 +316,63 @@ class Job:
         folder.mkdir(parents=True, exist_ok=True)
         for artifact in self.artifacts():
             path = folder / Path(artifact.name).name  # a name never leads out of the folder
-            if not (path.is_file() and _sha256(path) == artifact.sha256):
-                self._download(artifact, path)
+            if not (path.is_file() and sha256_of(path) == artifact.sha256):
+                download(self.service.http, self._file(artifact.name), artifact, path)
             yield path
 
-    def _download(self, artifact: ArtifactView, path: Path) -> None:
-        draft = path.with_name(path.name + ".part")
-        with self.service.http.stream("GET", f"{self._path}/artifacts/{quote(artifact.name, safe='')}") as response:
-            if response.is_error:
-                response.read()
-                _check(response)
-            with draft.open("wb") as file:
-                for chunk in response.iter_bytes(_CHUNK):
-                    file.write(chunk)
-        if _sha256(draft) != artifact.sha256:
-            draft.unlink()
-            raise CrantError(f"{artifact.name} arrived damaged", value=artifact.name, hint="fetch again")
-        draft.replace(path)
+    def read(self, name: str) -> bytes:
+        """Return one result file.
+
+        Raises
+        ------
+        ServiceProblem
+            There is none of this name.
+        """
+        return self.service._bytes(self._file(name))
+
+    def _file(self, name: str) -> str:
+        return f"{self._path}/artifacts/{quote(name, safe='')}"
+
+    def table(self, name: str) -> pd.DataFrame:
+        """Return a Parquet file of the job as a table; ids stay 64-bit integers.
+
+        Parameters
+        ----------
+        name : str
+            The file's name, such as "neurons.parquet"; the suffix may be left out.
+        """
+        import pandas as pd
+
+        data = self.read(name if name.endswith(".parquet") else f"{name}.parquet")
+        return pd.read_parquet(BytesIO(data), dtype_backend="pyarrow").convert_dtypes(dtype_backend="numpy_nullable")
+
+    def skeletons(self) -> NeuronList:
+        """Return the job's skeletons as navis neurons, in nm, in the order in which they were made.
+
+        Returns
+        -------
+        navis.NeuronList
+            `id` of each is its root id, an int.
+
+        Raises
+        ------
+        NotFound
+            The job made no SWC files.
+        """
+        import navis
+
+        files = [file for file in self.artifacts() if file.name.endswith(".swc")]
+        if not files:
+            hint = "skeletons come from the kinds skeletonize and l2_skeletons, with swc among the formats"
+            raise NotFound(f"job {self.id} has no skeletons", value=self.id, hint=hint)
+        return navis.NeuronList([self._skeleton(file.name) for file in files])
+
+    def _skeleton(self, name: str) -> TreeNeuron:
+        import navis
+
+        neuron = navis.read_swc(self.read(name).decode())
+        neuron.id, neuron.name, neuron.units = int(name.removesuffix(".swc")), name.removesuffix(".swc"), "1 nm"
+        return neuron
 
 
 def _request(
@@ -343,28 +390,3 @@ def _running_stack() -> dict[str, str]:
         raise NotFound("no service is known here", value=str(path), hint=hint)
     found: dict[str, str] = json.loads(path.read_text())
     return found
-
-
-def _check(response: httpx.Response) -> None:
-    if response.is_success:
-        return
-    if "application/problem+json" in response.headers.get("content-type", ""):
-        raise ServiceProblem(Problem.model_validate_json(response.content))
-    problem = Problem(
-        type="about:blank",
-        title=response.reason_phrase,
-        status=response.status_code,
-        code="unexpected_answer",
-        detail=f"{response.request.url} answered {response.status_code} {response.reason_phrase}",
-    )
-    raise ServiceProblem(problem)
-
-
-def _unreachable(service: Crant, error: Exception) -> ServiceUnreachable:
-    hint = "is it running? start it with `crant up`"
-    return ServiceUnreachable(f"no answer from {service.http.base_url}: {error}", hint=hint)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -14,7 +14,16 @@ from fastapi.responses import RedirectResponse, Response
 from api.dashboard.pages import Pages
 from crant_core.jobs.wire import Problem
 
-_ROOTS = ("", "login", "logout", "jobs", "static")  #: first words of the dashboard's addresses
+_ROOTS = (
+    "",
+    "login",
+    "logout",
+    "jobs",
+    "new",
+    "workers",
+    "storage",
+    "static",
+)  #: first words of the dashboard's addresses
 _KEPT = ("allow", "retry-after")  #: headers that say what the caller may do next
 
 Handler = Callable[[Request, Any], Awaitable[Response]]
@@ -50,5 +59,7 @@ def _show(request: Request, answer: Response, pages: Pages) -> Response:
 
 
 def _login(request: Request) -> str:
-    here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    is_button = request.method == "POST" and request.url.path.startswith("/jobs/")
+    path = request.url.path.rpartition("/")[0] if is_button else request.url.path
+    here = path + (f"?{request.url.query}" if request.url.query else "")
     return f"/login?next={quote(here, safe='/')}"

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from api.dashboard import matrix
+from api.dashboard.histogram import Bin, histogram
 from api.dashboard.numbers import Number, numbers_of
 from api.services import Services
 from api.views import job_view
@@ -19,6 +21,9 @@ from crant_core.jobs.wire import JobView
 SHOWN_ITEMS = 200
 _SHOWN_EVENTS = 100
 _EXAMPLES = 3  #: failed items named per error code
+_DRAWN = 60  #: skeletons that the page draws at most; more only hide each other
+_SKELETONS = ("swc", "precomputed")  #: formats that skeletons.js reads
+_DRAWN_KINDS = ("skeletonize", "l2_skeletons")  #: of which "precomputed" means skeletons
 _COLUMNS = 8  #: metrics beside each other before a table cannot be read any more
 
 
@@ -60,6 +65,25 @@ class ErrorGroup:
     examples: tuple[ItemRow, ...]
 
 
+@dataclass(frozen=True)
+class ItemsWanted:
+    """Which items of a job are shown: those in a state, after a position."""
+
+    state: ItemState | None = None
+    after: int = -1
+
+
+_FIRST_ITEMS = ItemsWanted()
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A file from which the browser draws a neuron."""
+
+    key: str
+    name: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class JobPage:
     """Everything the page of one job says."""
@@ -71,6 +95,8 @@ class JobPage:
     errors: Sequence[ErrorGroup]
     files: Sequence[ArtifactRow]  #: the job's own, then those of `items`
     events: Sequence[EventRow]  #: newest first
+    wanted: ItemsWanted
+    seconds: Sequence[float]  #: how long the first items took
     now: datetime
 
     @property
@@ -89,6 +115,44 @@ class JobPage:
         return next((file for file in self._own if file.name == "manifest.json"), None)
 
     @property
+    def archive(self) -> str | None:
+        """Address of all files in one, where the API has it."""
+        return self._link("archive")
+
+    @property
+    def neuroglancer(self) -> str | None:
+        """Address of the skeletons in Neuroglancer, where the API has it."""
+        return self._link("neuroglancer")
+
+    def _link(self, rel: str) -> str | None:
+        return next((link.href for link in self.view.links if link.rel == rel), None)
+
+    @property
+    def durations(self) -> list[Bin]:
+        """How often items took how long."""
+        return histogram(self.seconds)
+
+    @property
+    def skeletons(self) -> list[Drawing]:
+        """Skeletons among the files shown, one for each item."""
+        keys = {item.id: item.key for item in self.items}
+        found: dict[str, Drawing] = {}
+        for file in self.files:
+            if file.item_id in keys and file.meta.get("format", file.name.rpartition(".")[2]) in _SKELETONS:
+                found.setdefault(keys[file.item_id], Drawing(keys[file.item_id], file.name))
+        return list(found.values())[:_DRAWN] if self.view.kind in _DRAWN_KINDS else []
+
+    @property
+    def matrices(self) -> ArtifactRow | None:
+        """The file of matrices, if there is one."""
+        return next((file for file in self._own if file.meta.get("format") == matrix.FORMAT), None)
+
+    @property
+    def next_items(self) -> int | None:
+        """Position after which the next items come, if there may be any."""
+        return self.items[-1].position if len(self.items) == SHOWN_ITEMS else None
+
+    @property
     def _own(self) -> list[ArtifactRow]:
         return [file for file in self.files if file.item_id is None]
 
@@ -100,7 +164,7 @@ class JobPage:
     @property
     def monitor(self) -> str | None:
         """Address of Flower for this job, if there is one."""
-        return next((link.href for link in self.view.links if link.rel == "monitor"), None)
+        return self._link("monitor")
 
 
 def progress_of(job: JobRow, now: datetime) -> Progress:
@@ -112,7 +176,7 @@ def progress_of(job: JobRow, now: datetime) -> Progress:
     return Progress(**counts, began=began, elapsed=elapsed, ended=ended)
 
 
-def job_page(services: Services, viewer: Viewer, job_id: str) -> JobPage:
+def job_page(services: Services, viewer: Viewer, job_id: str, wanted: ItemsWanted = _FIRST_ITEMS) -> JobPage:
     """Read what the page of one job shows.
 
     Raises
@@ -123,7 +187,7 @@ def job_page(services: Services, viewer: Viewer, job_id: str) -> JobPage:
     # Events come first: what happens during the other reads is then told again, rather than missed.
     events = services.jobs.latest_events(job_id, limit=_SHOWN_EVENTS)
     job, now = services.jobs.get(job_id, viewer), services.database.now()
-    view, items = job_view(services, job), services.jobs.items(job_id, limit=SHOWN_ITEMS)
+    view, items = job_view(services, job), _items(services, job_id, wanted)
     files = services.jobs.artifacts_of(job_id, [item.id for item in items])
     return JobPage(
         view=view,
@@ -133,8 +197,14 @@ def job_page(services: Services, viewer: Viewer, job_id: str) -> JobPage:
         errors=_error_groups(services, view),
         files=files,
         events=events,
+        wanted=wanted,
+        seconds=services.overview.seconds(job_id),
         now=now,
     )
+
+
+def _items(services: Services, job_id: str, wanted: ItemsWanted) -> list[ItemRow]:
+    return services.jobs.items(job_id, state=wanted.state, after=wanted.after, limit=SHOWN_ITEMS)
 
 
 def data_uri(services: Services, file: ArtifactRow | None) -> str | None:

@@ -9,16 +9,11 @@ from fastapi import APIRouter, Depends, Form, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from api.dashboard.pages import PagesDep
+from api.dashboard.visitors import refuse_other_sites
 from api.deps import COOKIE, ServicesDep
-from crant_core.errors import AccessDenied, TokenInvalid
+from crant_core.errors import TokenInvalid
 
 _MAX_TOKEN = 512  #: characters; ours have 49
-
-
-def refuse_other_sites(request: Request) -> None:
-    """Refuse forms that another site sends: it could sign a person in as somebody else."""
-    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
-        raise AccessDenied("this form was sent by another site", hint="sign in on this site's own page")
 
 
 router = APIRouter(include_in_schema=False)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from urllib.parse import urlencode
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _JUST_NOW = 5  #: seconds
@@ -89,3 +92,14 @@ def heading(name: str) -> tuple[str, str]:
     for prefix in ("n_", "is_"):
         stem = stem.removeprefix(prefix)
     return stem.replace("_", " "), unit
+
+
+def query(chosen: Mapping[str, object], **changes: object) -> str:
+    """Write what is chosen, with changes, as the end of an address; None takes something away."""
+    kept = {name: value for name, value in {**chosen, **changes}.items() if value is not None}
+    return f"?{urlencode(kept)}" if kept else ""
+
+
+def drawings(found: Iterable[object]) -> str:
+    """Write which files skeletons.js draws, as JSON."""
+    return json.dumps([vars(one) for one in found])

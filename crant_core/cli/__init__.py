@@ -10,12 +10,20 @@ import sys
 
 import typer
 
-from crant_core.cli import demo, jobs, sandbox, up
+from crant_core.cli import demo, doctor, jobs, sandbox, tokens, up
 from crant_core.cli.show import complain
 from crant_core.errors import CrantError
 
+_EXIT_CODES = (
+    "Exit codes: 0 done; 1 an error; 2 bad input; 3 some items failed; 4 the job failed or was cancelled; "
+    "5 no service answers."
+)
+
 app = typer.Typer(
-    help="Batch jobs for connectomics labs on CAVE.", no_args_is_help=True, pretty_exceptions_enable=False
+    help="Batch jobs for connectomics labs on CAVE.",
+    epilog=_EXIT_CODES,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
 )
 for command in (
     up.up,
@@ -33,8 +41,10 @@ for command in (
     jobs.fetch,
     jobs.kinds,
     jobs.datasets,
+    doctor.doctor,
 ):
     app.command()(command)
+app.add_typer(tokens.app, name="tokens")
 
 
 def main() -> None:

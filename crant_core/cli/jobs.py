@@ -3,26 +3,38 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from crant_core.cli import show
+from crant_core.cli import complete, show
 from crant_core.client import Crant
 from crant_core.errors import InvalidInput
 from crant_core.jobs.wire import JobView
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs")]
 _TIMES = ["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d"]
-JobId = Annotated[str, typer.Argument(help="A job's id", show_default=False)]
+_JOB_ID = re.compile("[0-9a-f]{12}")
+JobId = Annotated[str, typer.Argument(help="A job's id", show_default=False, autocompletion=complete.job)]
 
 
 def submit(
-    kind: Annotated[str, typer.Argument(help="Kind of job; see `crant kinds`", show_default=False)],
-    ids: Annotated[list[str], typer.Argument(help="Root ids, or files with one id per line (first column of a CSV)")],
-    dataset: Annotated[str, typer.Option("--dataset", "-d", help="Dataset; see `crant datasets`", show_default=False)],
+    kind: Annotated[
+        str, typer.Argument(help="Kind of job; see `crant kinds`", show_default=False, autocompletion=complete.kind)
+    ],
+    ids: Annotated[
+        list[str] | None, typer.Argument(help="Root ids, or files with one id per line (first column of a CSV)")
+    ] = None,
+    *,
+    dataset: Annotated[
+        str,
+        typer.Option(
+            "--dataset", "-d", help="Dataset; see `crant datasets`", show_default=False, autocompletion=complete.dataset
+        ),
+    ],
     at: Annotated[str, typer.Option(help='Point in time: "live", "mat", a version, or an ISO 8601 time')] = "live",
     param: Annotated[list[str], typer.Option("--param", "-p", help="Parameter of the kind, as name=value")] = [],  # noqa: B006 - typer's way
     label: Annotated[str, typer.Option(help="A name for people")] = "",
@@ -38,7 +50,7 @@ def submit(
 ) -> None:
     """Submit a job."""
     params = dict(_parameter(text) for text in param)
-    asked: dict[str, Any] = {"dataset": dataset, "ids": read_ids(ids), "at": at, "reuse": reuse}
+    asked: dict[str, Any] = {"dataset": dataset, "ids": read_ids(ids or []), "at": at, "reuse": reuse}
     if dry_run:
         estimate = Crant().estimate(kind, **asked, **params)
         (show.as_json if json_ else show.estimate)(estimate)
@@ -84,10 +96,10 @@ def status(job_id: JobId, json_: Json = False) -> None:
     raise typer.Exit(show.exit_code(view))
 
 
-def watch(job_id: JobId) -> None:
+def watch(job_id: JobId, json_: Json = False) -> None:
     """Show a job's progress until it ends."""
     view = show.follow(Crant().job(job_id))
-    show.job(view)
+    (show.as_json if json_ else show.job)(view)
     raise typer.Exit(show.exit_code(view))
 
 
@@ -138,11 +150,15 @@ def _in_utc(moment: datetime | None) -> datetime | None:
 def fetch(
     job_id: JobId,
     folder: Annotated[Path | None, typer.Option("--output", "-o", help="Folder; JOB_ID if left out")] = None,
+    json_: Json = False,
 ) -> None:
-    """Download a job's files; what is there already and sound is not fetched again."""
+    """Download a job's files and check them; what is there is not fetched again, what broke off goes on."""
     folder = folder or Path(job_id)
-    count = sum(1 for _ in Crant().job(job_id).fetch_each(folder))
-    show.out.print(f"{count} files in {folder}")
+    files = list(Crant().job(job_id).fetch_each(folder))
+    if json_:
+        show.plain_json({"folder": str(folder), "files": [path.name for path in files]})
+    else:
+        show.out.print(f"{len(files)} files in {folder}")
 
 
 def kinds(json_: Json = False) -> None:
@@ -205,6 +221,8 @@ def _parameter(text: str) -> tuple[str, Any]:
     name, separator, value = text.partition("=")
     if not separator:
         raise InvalidInput(f"{text!r} is not name=value", value=text, hint="for example: --param heal=false")
+    if _JOB_ID.fullmatch(value):  # some look like numbers
+        return name, value
     try:
         return name, json.loads(value)
     except json.JSONDecodeError:

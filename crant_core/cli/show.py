@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
 from pydantic import BaseModel
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
@@ -28,10 +38,18 @@ _COLOURS = {JobState.SUCCEEDED: "green", JobState.PARTIAL: "yellow", JobState.FA
 
 
 def complain(error: CrantError) -> int:
-    """Say what was wrong and what to do, and return the exit code."""
+    """Say what was wrong and what to do, and return the exit code; to programs that asked for JSON, as JSON."""
+    if "--json" in sys.argv:
+        said = {"code": error.code, "message": error.message, "hint": error.hint}
+        err.print_json(json.dumps(said))
+        return _code_of(error)
     err.print(Text.assemble(("error", "bold red"), f" {error.code}: {error.message}"), soft_wrap=True)
     if error.hint:
         err.print(Text(f"  {error.hint}"), soft_wrap=True)
+    return _code_of(error)
+
+
+def _code_of(error: CrantError) -> int:
     if isinstance(error, ServiceUnreachable):
         return UNREACHABLE
     is_bad_input = isinstance(error, InvalidInput) or error.code.startswith(_BAD_INPUT_CODES)
@@ -48,6 +66,11 @@ def as_json(value: BaseModel | Sequence[BaseModel]) -> None:
     models = value if isinstance(value, Sequence) else [value]
     dumped = [model.model_dump(mode="json") for model in models]
     out.print_json(json.dumps(dumped if isinstance(value, Sequence) else dumped[0]))
+
+
+def plain_json(value: object) -> None:
+    """Print what is no model for programs."""
+    out.print_json(json.dumps(value))
 
 
 def table(columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
@@ -102,6 +125,20 @@ def _span(seconds: float) -> str:
     return str(timedelta(seconds=round(seconds))) if seconds >= 1 else f"{seconds:.2f} s"
 
 
+_PER = ((1, "s"), (60, "min"), (3600, "h"))
+
+
+class _Rate(ProgressColumn):
+    """Items per second, minute or hour, as it was lately."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        if not speed:
+            return Text("–", style="dim")
+        per, name = next(((per, name) for per, name in _PER if speed * per >= 1), _PER[-1])
+        return Text(f"{speed * per:,.1f}/{name}", style="dim")
+
+
 def follow(watched: Job) -> JobView:
     """Show one live bar until the job ends; on standard error, so that output can be piped."""
     columns = (
@@ -109,10 +146,12 @@ def follow(watched: Job) -> JobView:
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[failures]}"),
+        _Rate(),
         TimeElapsedColumn(),
+        TextColumn("[dim]left[/]"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=err) as progress:
+    with Progress(*columns, console=err, speed_estimate_period=120) as progress:
         bar = progress.add_task(watched.view.state, total=None, failures="")
         for event in watched.events():
             total, failed = event.data["total"] or None, event.data["failed"]

@@ -17,9 +17,10 @@ function morph(old, fresh) {
     old.replaceWith(fresh);
     return fresh;
   }
-  for (const { name } of [...old.attributes]) if (!fresh.hasAttribute(name)) old.removeAttribute(name);
+  const kept = (name) => old.nodeName === "DETAILS" && name === "open" || name === "data-drawn";
+  for (const { name } of [...old.attributes]) if (!fresh.hasAttribute(name) && !kept(name)) old.removeAttribute(name);
   for (const { name, value } of fresh.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
-  morphChildren(old, fresh);
+  if (!("own" in old.dataset)) morphChildren(old, fresh); // what a script draws in there is not the server's
   return old;
 }
 
@@ -63,6 +64,7 @@ async function load() {
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     morph(content(), page.getElementById("content"));
     document.title = page.title;
+    document.dispatchEvent(new Event("crant:fresh"));
     if (!content().dataset.job) source?.close();
   } catch {
     say("The service does not answer; trying again.");

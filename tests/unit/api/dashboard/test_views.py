@@ -320,7 +320,7 @@ def test_failures_of_ours_are_pages_that_give_nothing_away(
     def fail(*args: object, **kwargs: object) -> None:
         raise error
 
-    monkeypatch.setattr(app.state.services.jobs, "recent", fail)
+    monkeypatch.setattr(app.state.services.listing, "jobs", fail)
     response = alice.get("/")
     assert response.status_code == status
     assert "Jobs go on by themselves" in response.text

@@ -1,0 +1,137 @@
+"""Pages on which a job is made: choose a kind, fill in its form, see what it would be, submit it."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import RedirectResponse, Response
+from pydantic import ValidationError
+from starlette.datastructures import UploadFile
+
+from api.dashboard.forms import Filled, fields_of, ids_in, ids_in_file, parameters_from
+from api.dashboard.pages import Pages, PagesDep
+from api.dashboard.visitors import ChangerDep, Visitor, VisitorDep, as_visitor
+from api.deps import ServicesDep
+from api.errors import invalid_parameters, problem_from
+from api.routes.jobs import submit_job
+from api.services import Services
+from crant_core.errors import CrantError, InvalidInput
+from crant_core.jobs.wire import EstimateView, JobRequest, JobView
+from crant_core.kinds.base import KindSpec
+from crant_core.kinds.registry import all_kinds, get_kind
+
+router = APIRouter(include_in_schema=False)
+
+_LONGEST = 8 << 20  #: bytes of one field; the whole body is limited as well
+_FILE, _KEY, _DO = "ids_file", "key", "do"
+_ABOUT_JOB = ("dataset", "at", "label", "priority")
+
+
+@router.get("/new")
+def choose_kind(visitor: VisitorDep, pages: PagesDep) -> Response:
+    """Show the kinds of jobs."""
+    return pages.page("kinds.html", viewer=visitor, kinds=list(all_kinds().values()))
+
+
+@router.get("/new/{kind}")
+def show_form(
+    services: ServicesDep, visitor: VisitorDep, pages: PagesDep, kind: str, like: Annotated[str, Query()] = ""
+) -> Response:
+    """Show an empty form."""
+    return _form(services, pages, visitor, get_kind(kind))
+
+
+async def read_form(request: Request) -> dict[str, list[str]]:
+    """Read what was filled in; ids in a file come to those that were pasted.
+
+    Raises
+    ------
+    InvalidInput
+        The file is no text.
+    """
+    async with request.form(max_part_size=_LONGEST) as form:
+        filled: dict[str, list[str]] = {}
+        for name, value in form.multi_items():
+            if isinstance(value, str):
+                filled.setdefault(name, []).append(value)
+            elif name == _FILE:
+                filled.setdefault(_FILE, []).append(_text(await value.read(), value))
+    ids = [word for text in filled.get("ids", []) for word in ids_in(text)]
+    ids += [word for text in filled.pop(_FILE, []) for word in ids_in_file(text)]
+    return filled | {"ids": ["\n".join(ids)] if ids else []}
+
+
+def _text(data: bytes, file: UploadFile) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        hint = "save it as CSV or plain text, one id in a line"
+        raise InvalidInput(f"{file.filename!r} is no text", value=file.filename, hint=hint) from error
+
+
+FilledDep = Annotated[dict[str, list[str]], Depends(read_form)]
+
+
+@router.post("/new/{kind}")
+def send_form(services: ServicesDep, changer: ChangerDep, pages: PagesDep, kind: str, filled: FilledDep) -> Response:
+    """Say what the job would be, or submit it; what is wrong is said beside the form."""
+    spec, visitor, is_check = get_kind(kind), as_visitor(changer), filled.get(_DO) != ["submit"]
+    try:
+        request, key = _request(spec, filled), (filled.get(_KEY) or [""])[0]
+        answer = submit_job(request, Response(), services, changer, idempotency_key=key or None, dry_run=is_check)
+    except CrantError as error:
+        return _form(services, pages, visitor, spec, filled, error=error)
+    if isinstance(answer, JobView):
+        return RedirectResponse(f"/jobs/{answer.id}", 303)
+    return _form(services, pages, visitor, spec, filled, estimate=answer)
+
+
+def _request(kind: KindSpec, filled: Filled) -> JobRequest:
+    about = {name: filled[name][0].strip() for name in _ABOUT_JOB if filled.get(name) and filled[name][0].strip()}
+    try:
+        return JobRequest.model_validate(
+            {
+                **about,
+                "dataset": about.get("dataset", ""),
+                "kind": kind.name,
+                "params": parameters_from(kind, filled),
+                "reuse": bool(filled.get("reuse")),
+            }
+        )
+    except ValidationError as error:
+        raise invalid_parameters(error) from error
+
+
+def _form(
+    services: Services,
+    pages: Pages,
+    visitor: Visitor,
+    kind: KindSpec,
+    filled: Filled | None = None,
+    *,
+    estimate: EstimateView | None = None,
+    error: CrantError | None = None,
+) -> Response:
+    problem = problem_from(error) if error else None
+    first = filled or {"dataset": [_usual(services)], "at": ["live"], "priority": ["0"], "reuse": ["on"]}
+    return pages.page(
+        "form.html",
+        problem.status if problem else 200,
+        viewer=visitor,
+        kind=kind,
+        kinds=list(all_kinds().values()),
+        fields=fields_of(kind, filled),
+        datasets=services.datasets(),
+        about={name: (first.get(name) or [""])[0] for name in _ABOUT_JOB},
+        reuse=bool(first.get("reuse")),
+        key=secrets.token_hex(16),  # sent twice by impatience, it is one job
+        estimate=estimate,
+        problem=problem,
+    )
+
+
+def _usual(services: Services) -> str:
+    """Name the dataset set up for this service, or else the first preset."""
+    return (services.settings.datasets or services.datasets())[0].name

@@ -1,0 +1,83 @@
+"""The command `crant doctor`: what works, what does not, and what to do about it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import httpx
+import typer
+
+from crant_core.cli import show
+from crant_core.cli.jobs import Json
+from crant_core.client import Crant
+from crant_core.errors import CrantError
+
+_MARKS = {True: "[green]ok[/]  ", False: "[red]bad[/] "}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at."""
+
+    name: str
+    is_well: bool
+    says: str
+    hint: str = ""
+
+
+def doctor(json_: Json = False) -> None:
+    """Look at service, token, database, broker, store and CAVE tokens, and say what to do; exits with 1 if one is bad.
+
+    Database, broker, store and CAVE tokens are looked at where their settings are: run it in the environment of the
+    service (CRANT_DATABASE_URL and others).
+    """
+    findings = [*_of_service(), *_of_machine()]
+    if json_:
+        show.plain_json([asdict(finding) for finding in findings])
+    else:
+        for finding in findings:
+            show.out.print(f"{_MARKS[finding.is_well]} [bold]{finding.name}[/]  {finding.says}", soft_wrap=True)
+            if finding.hint and not finding.is_well:
+                show.out.print(f"     {finding.hint}", markup=False, soft_wrap=True)
+    raise typer.Exit(0 if all(finding.is_well for finding in findings) else show.ERROR)
+
+
+def _of_service() -> list[Finding]:
+    try:
+        service = Crant()
+        me = service.me()
+        ready = service.http.get("/readyz").json()
+    except (CrantError, httpx.HTTPError, ValueError) as error:
+        hint = (
+            getattr(error, "hint", None) or "is it running? start it with `crant up`, or set CRANT_URL and CRANT_TOKEN"
+        )
+        return [Finding("service", False, str(error), hint)]
+    checks = ready["checks"]
+    return [
+        Finding("service", True, str(service.http.base_url)),
+        Finding("token", True, f"of {me.owner}, allows to {', '.join(me.scopes)}"),
+        Finding(
+            "schema", checks["database"], "this release's" if checks["database"] else "another release's",
+            "run: python -m crant_core.jobs db upgrade",
+        ),
+        Finding(
+            "worker", checks["worker"], "alive" if checks["worker"] else "none is alive; jobs wait",
+            "start one: celery -A worker.main worker, or `crant up` on one machine; its log says why it ended",
+        ),
+    ]  # fmt: skip
+
+
+def _of_machine() -> list[Finding]:
+    """Look from the inside, in a process of its own: the command line loads neither SQL nor the broker's client."""
+    if "CRANT_DATABASE_URL" not in os.environ:
+        return []
+    command = [sys.executable, "-m", "crant_core.jobs", "doctor"]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False, cwd=Path.cwd())
+    if ran.returncode:
+        return [Finding("settings", False, ran.stderr.strip()[-500:], "see deploy/env.example")]
+    return [Finding(**found) for found in json.loads(ran.stdout)]
