@@ -36,6 +36,7 @@ _NAMES = {
         "V1ddClient",
         "V1ddPublicClient",
         "load_client",
+        "to_navis",
     ),
     "datasets": ("CaveTableStore", "Dataset", "FileStore", "SeaTableStore", "get_dataset"),
     "decorators": ("inject_dataset", "parse_neuroncriteria", "retry", "retry_func"),

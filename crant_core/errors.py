@@ -19,6 +19,7 @@ CrantError
 │   ├── MeshNotFound
 │   ├── NoMatchesError
 │   ├── NotARoot
+│   ├── SkeletonNotMade
 │   └── VersionNotFound
 ├── Conflict                        it exists, but not in a state that allows this
 │   ├── IdempotencyMismatch
@@ -27,6 +28,7 @@ CrantError
 ├── AccessDenied                    the service does not accept the caller's token
 │   ├── TokenMissing
 │   └── TokenInvalid
+├── RateLimited                     too many requests with one token (retryable)
 ├── SourceError                     CAVE or a bucket refused
 │   ├── DataMissing                 the bucket lacks a piece (retryable: fresh edits are meshed with a delay)
 │   ├── ExportBroken                an exported table is not what its header file says
@@ -206,6 +208,12 @@ class NotARoot(NotFound):
     code = "not_a_root"
 
 
+class SkeletonNotMade(NotFound):
+    """There is no skeleton, because making it failed."""
+
+    code = "skeleton_not_made"
+
+
 class VersionNotFound(NotFound, ValueError):
     """The dataset has no such materialization version."""
 
@@ -252,6 +260,13 @@ class TokenInvalid(AccessDenied):
     """The token is unknown, expired or revoked."""
 
     code = "token_invalid"
+
+
+class RateLimited(CrantError):
+    """Too many requests with this token."""
+
+    code = "rate_limited"
+    retryable = True
 
 
 class SourceError(CrantError):

@@ -42,6 +42,7 @@ def demo_dataset(url: str) -> Dataset:
         cell_lookup_view="nucleus_detection_lookup_v1",
         cell_main_table=names.NUCLEI,
         cell_alternative_tables=("nucleus_alternative_points",),
+        export_source=f"{server}/gcs/exports/{names.DATASTACK}",
         annotations=SeaTableStore(
             server=server,
             workspace=names.SEATABLE_WORKSPACE,

@@ -95,3 +95,14 @@ def test_no_module_is_longer_than_a_reader_can_hold() -> None:
     for package in ("crant_core", "api", "worker", "deploy"):
         for module in (ROOT / package).rglob("*.py"):
             assert len(module.read_text().splitlines()) <= 400, module
+
+
+def test_every_defect_of_cortical_tools_has_tests_that_exist() -> None:
+    rows = re.findall(r"^\| D(\d+) \|.*\| ([^|]+) \|$", (ROOT / "docs/reference/cortical.md").read_text(), re.MULTILINE)
+    assert [int(number) for number, _ in rows] == list(range(1, 24))
+    text = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
+    for number, names in rows:
+        for name in re.findall(r"`(\w+)`", names):
+            assert f"_d{number}_" in name
+            assert f"def {name}(" in text, name
+        assert "`" in names

@@ -51,7 +51,7 @@ def test_a_job_goes_from_plan_over_run_to_finish(engine: Engine) -> None:
 def test_ids_above_2_to_53_come_back_exactly(engine: Engine) -> None:
     ids = [2**63 - 1, 2**53 + 1, 1, ROOT, ROOT]
     job = engine.submit(ids)
-    assert engine.units.input_ids(job) == ids
+    assert engine.jobs.input_ids(job) == ids
     assert engine.jobs.input_count(job) == 5
 
 

@@ -254,6 +254,18 @@ class TestMaps:
         with pytest.raises(InvalidId):
             mesh.compute_vertex_to_l2_mapping(live_roots()[0], lvl2_ids=ids, lvl2_pts=np.zeros((len(ids), 3)))
 
+    # D21: four processes at most, each with a copy of the mesh
+    def test_d21_no_process_is_begun_and_n_jobs_changes_nothing(self, mesh, monkeypatch):
+        root = live_roots()[0]
+        expected = mesh.compute_vertex_to_l2_mapping(root)
+
+        def refuse(*_: object, **__: object) -> None:
+            raise AssertionError("a process was begun")
+
+        for begin in ("os.fork", "subprocess.Popen.__init__", "multiprocessing.process.BaseProcess.start"):
+            monkeypatch.setattr(begin, refuse)
+        assert (mesh.compute_vertex_to_l2_mapping(root, n_jobs=8) == expected).all()
+
     def test_d21_the_meshs_arguments_are_used(self, mesh):
         root = live_roots()[0]
         pieces = mesh.get_mesh(root, deduplicate_chunk_boundaries=False)

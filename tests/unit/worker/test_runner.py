@@ -8,14 +8,16 @@ from types import SimpleNamespace
 
 import pytest
 from billiard.exceptions import SoftTimeLimitExceeded
+from sqlalchemy import select
 
 from crant_core.errors import MeshNotFound, SourceUnavailable, VersionNotFound
 from crant_core.jobs.artifacts import CloudStore
 from crant_core.jobs.database import Database
 from crant_core.jobs.model import ItemState, JobState
 from crant_core.jobs.queue import MemoryQueue
-from crant_core.jobs.tables import JobRow
+from crant_core.jobs.tables import EdgeRow, JobRow
 from crant_core.kinds.base import Context, DoneItem, File, ItemResult, PlannedItem
+from crant_core.kinds.files import columns, parquet
 from crant_core.sources.testing import MemorySource
 from tests.engine import ClockedDatabase, Engine
 from worker import runner as runner_module
@@ -328,3 +330,50 @@ def test_a_plan_may_be_a_generator_of_many_items(house: House, science: SimpleNa
     job = house.engine.see(job)
     assert (job.state, job.total) == (JobState.RUNNING, 12_001)
     assert [item.key for item in house.engine.jobs.items(job.id, after=11_998)] == ["11999", "12000"]
+
+
+def test_an_item_says_how_long_its_files_took_to_store(house: House, science: SimpleNamespace) -> None:
+    run = science.run
+    science.run = lambda context, key: run(context, key) if key == "1" else ItemResult(metrics={"length": 1})
+    with_files, without = house.engine.jobs.items(house.finish(ids=[1, 2]).id)
+    assert with_files.metrics.keys() == {"length", "storage_seconds"}
+    assert 0 < with_files.metrics["storage_seconds"] <= with_files.seconds
+    assert without.metrics.keys() == {"length"}
+
+
+class TestResultsOfOtherJobs:
+    """A kind may read what another job made, if that is the same owner's."""
+
+    def test_they_are_read_by_name(self, house: House, science: SimpleNamespace) -> None:
+        made = house.finish(ids=[1], parameters={"formats": ["swc"]})
+        seen = []
+
+        def run(context: Context, key: str) -> ItemResult:
+            other = context.results_of(made.id)
+            seen.append((other.kind, other.parameters, other.read("1.txt")))
+            return ItemResult()
+
+        science.run = run
+        assert house.finish(ids=[2]).state == JobState.SUCCEEDED
+        assert seen == [("skeletonize", {"formats": ["swc"]}, b"x")]
+
+    def test_a_strangers_job_does_not_exist(self, house: House, science: SimpleNamespace) -> None:
+        made = house.finish(ids=[1], owner="bob")
+        science.run = lambda context, key: ItemResult(metrics={"n": len(context.results_of(made.id).read("1.txt"))})
+        job = house.finish(ids=[2])
+        assert house.engine.jobs.error_counts(job.id) == {"not_found": 1}
+
+
+@pytest.mark.parametrize(("most", "stored"), [(2, 2), (1, 0)])
+def test_rows_of_the_finish_go_to_sql_and_the_manifest_says_whether(
+    house: House, science: SimpleNamespace, most: int, stored: int
+) -> None:
+    edges = columns({name: ("int64", [1, 2]) for name in ("pre", "post", "weight")})
+    science.finish = lambda context, items: [parquet("edges.parquet", edges, {}, sql="edges")]
+    house.runner.sql_rows = most
+    job = house.finish(ids=[1])
+    manifest = json.loads(house.store.get(house.engine.jobs.artifact(job.id, "manifest.json").sha256))
+    described = {"table": "edges", "file": "edges.parquet", "rows": 2, "most": most, "in_sql": bool(stored)}
+    assert manifest["sql"] == [described]
+    with house.engine.database.reading() as session:
+        assert len(session.scalars(select(EdgeRow.post).where(EdgeRow.job_id == job.id)).all()) == stored
