@@ -24,6 +24,7 @@ from benchmarks import (
     somata,
     synapses,
     vertex_map,
+    whole_lab,
 )
 from benchmarks.page import PAGE, updated
 
@@ -32,7 +33,7 @@ PARTS: dict[str, ModuleType] = {
     part.__name__.rpartition(".")[2]: part
     for part in (
         *(skeletons, somata, segmentation, synapses, containment, containment_hard, matrices, end_to_end),
-        *(vertex_map, exports, engine, skeleton_jobs, sandbox),
+        *(vertex_map, exports, engine, skeleton_jobs, whole_lab, sandbox),
     )
 }
 

@@ -64,7 +64,13 @@ _NAMES = {
     "matrices": ("All", "DirectedNestedMatrix", "NestedMatrix", "NeuropilCollection"),
     "mesh": ("Mesh",),
     "meshes": ("get_mesh_neuron",),
-    "morphology": ("get_skeletons", "skeletonize_neuron", "skeletonize_neurons_parallel"),
+    "morphology": (
+        "get_skeletons",
+        "remove_soma_hairball",
+        "shave_skeleton",
+        "skeletonize_neuron",
+        "skeletonize_neurons_parallel",
+    ),
     "neuroglancer": (
         "add_annotation_layer",
         "add_skeleton_layer",
@@ -93,7 +99,7 @@ _NAMES = {
         "neuron_to_segments",
         "snap_to_id",
     ),
-    "skeleton": ("Skeleton", "remove_soma_hairball", "shave_skeleton", "skeletonize_mesh"),
+    "skeleton": ("Skeleton", "skeletonize_mesh"),
     "somata": (
         "detect_soma",
         "detect_soma_mesh",

@@ -20,6 +20,7 @@ None of them knows SQL, Celery or HTTP. A unit of work reaches a worker *at leas
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -44,6 +45,15 @@ class Parameters(BaseModel):
     """Parameters of a kind: unknown fields are errors, and nothing is coerced silently."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def check_list(value: object) -> object:
+    """Refuse a text where a list belongs, and say how lists are written: `a,b` at a terminal is one text."""
+    if isinstance(value, str):
+        written = json.dumps([part.strip() for part in value.split(",")])
+        message = f"{value!r} is a text, not a list; write {written}, in a terminal between single quotes"
+        raise ValueError(message)  # noqa: TRY004 - what pydantic takes for a refusal
+    return value
 
 
 class IdParameters(Parameters):

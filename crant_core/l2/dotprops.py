@@ -79,7 +79,7 @@ def get_l2_dotprops(  # noqa: PLR0917 - the documented order
     InvalidId
         Something is no root id.
     InvalidParameters
-        `sample` is no share.
+        `sample` is no share, or `min_size` no number.
     NotARoot
         The dataset has no such root.
     SkeletonError
@@ -89,7 +89,7 @@ def get_l2_dotprops(  # noqa: PLR0917 - the documented order
     import navis
 
     check_omission(omit_failures)
-    choice = _Choice(min_size, _share(sample))
+    choice = _Choice(_least(min_size), _share(sample))
     source = source_of(dataset)
     roots = roots_of(source, root_ids)
     chunks = chunks_of(source, roots, progress=progress, known=omit_failures is None)
@@ -105,6 +105,14 @@ def get_l2_dotprops(  # noqa: PLR0917 - the documented order
         return neuron
 
     return navis.NeuronList(in_order(roots, outcomes, make, lambda root: make(root, nothing), omit_failures))
+
+
+def _least(min_size: Any) -> float | None:
+    if min_size is None:
+        return None
+    if isinstance(min_size, bool) or not isinstance(min_size, int | float | np.number) or not np.isfinite(min_size):
+        raise InvalidParameters(f"min_size is {min_size!r}", value=min_size, hint="a finite number of nm³")
+    return float(min_size)
 
 
 def _share(sample: Any) -> float:
@@ -126,7 +134,10 @@ def _outcome(
     usable = np.isfinite(points[:, 0]) & np.isfinite(axes[:, 0])
     chosen = np.flatnonzero(usable & _large(features, ids, choice.min_size))
     if not len(chosen):
-        message = f"of the {len(ids)} L2 chunks of {root}, the L2 cache knows {usable.sum()}, and none is left"
+        message = (
+            f"the L2 cache knows {usable.sum()} of the {len(ids)} L2 chunks of {root} with a place and a direction"
+        )
+        message += "" if choice.min_size is None else f", and none of those has {choice.min_size:g} nm³ or more"
         hint = "fresh edits are added with a delay" if choice.min_size is None else "give a smaller min_size"
         return SkeletonError(message, value=root, hint=hint)
     chosen = _sampled(chosen, choice.share)

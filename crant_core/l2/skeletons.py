@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from crant_core.access import source_of
 from crant_core.datasets import Dataset
-from crant_core.errors import CrantError, SkeletonError
+from crant_core.errors import CrantError, InvalidParameters, SkeletonError
 from crant_core.l2.chunks import Features, chunks_of, column, features_of, links_of
 from crant_core.l2.others import public_function
 from crant_core.l2.tree import spanning_tree, without
-from crant_core.meshes.bulk import as_asked, check_omission, in_order, is_one, roots_of
+from crant_core.meshes.bulk import as_asked, check_omission, check_threads, in_order, is_one, roots_of
 from crant_core.meshes.neurons import check_known
 from crant_core.segmentation.chunks import chunk_positions, chunks_to_nm
 from crant_core.sources.cave import CaveSource
@@ -24,6 +24,7 @@ from crant_core.sources.chunkedgraph_requests import Ids
 
 _MIDDLE = 0.5  # of a chunk
 _FEW = 0.5  # of the chunks: if fewer are known, people are warned
+_OF_NAVIS = ("name", "soma", "annotations", "origin", "created_at")
 _WANTED = ("rep_coord_nm", "max_dt_nm", "size_nm3")
 
 
@@ -68,7 +69,8 @@ def get_l2_skeleton(  # noqa: PLR0917 - the documented order
         Root ids as integers or strings, one or many; navis neurons; anything with `get_roots()`. Old roots work too.
     refine : bool, default True
         Put nodes at the L2 cache's representative points, which are inside the neuron, with its largest inner radius.
-        If False, nodes are in the middles of chunks, and radii are NaN.
+        If False, nodes are in the middles of the chunks' boxes, which may be up to some µm outside of the neuron, and
+        radii are NaN; nothing is asked of the L2 cache, so that it works where that knows nothing.
     drop_missing : bool, default True
         With `refine`: leave out chunks that the L2 cache does not know, and link what they linked to their nearest
         known ancestors. If False, they are in the middle of their chunk, with a radius of NaN.
@@ -89,7 +91,7 @@ def get_l2_skeleton(  # noqa: PLR0917 - the documented order
     dataset : str or Dataset, optional
         Name or alias; left out, the default dataset.
     **kwargs
-        For `navis.TreeNeuron`, such as `name`.
+        For `navis.TreeNeuron`: `name`, `soma`, `annotations`, `origin` or `created_at`.
 
     Returns
     -------
@@ -108,7 +110,7 @@ def get_l2_skeleton(  # noqa: PLR0917 - the documented order
     InvalidId
         Something is no root id.
     InvalidParameters
-        What shall be done with the neurons is not installed.
+        There is no such keyword, `max_threads` is none, or what shall be done with the neurons is not installed.
     NotARoot
         The dataset has no such root.
     SkeletonError
@@ -116,6 +118,8 @@ def get_l2_skeleton(  # noqa: PLR0917 - the documented order
     SourceError
     """
     check_omission(omit_failures)
+    check_threads(max_threads)
+    _check_given(kwargs)
     names = [name for name, wanted in _then(attach_synapses, reroot_at_soma) if wanted]
     steps = [public_function(name) for name in names]  # before anything is fetched
     source = source_of(dataset)
@@ -183,6 +187,13 @@ def skeletons_of(
         return _neuron(root, _no_nodes(), 0, dict(given or {}))
 
     return in_order(roots, outcomes, make, empty, omit_failures)
+
+
+def _check_given(given: Mapping[str, Any]) -> None:
+    for name in given:
+        if name not in _OF_NAVIS:
+            hint = f"navis.TreeNeuron is given {', '.join(_OF_NAVIS)}; id and units are the root's, and nm"
+            raise InvalidParameters(f"get_l2_skeleton has no argument {name!r}", value=name, hint=hint)
 
 
 def _worked_on(neurons: list[Any], step: Callable[..., Any], dataset: Dataset) -> list[Any]:

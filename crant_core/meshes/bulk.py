@@ -58,6 +58,17 @@ def check_omission(omit_failures: Any) -> None:
         raise InvalidParameters(f"omit_failures cannot be {omit_failures!r}", value=omit_failures, hint=hint)
 
 
+def check_threads(threads: Any) -> None:
+    """Refuse what is no number of threads.
+
+    Raises
+    ------
+    InvalidParameters
+    """
+    if isinstance(threads, bool) or not hasattr(threads, "__index__") or threads < 1:
+        raise InvalidParameters(f"{threads!r} is no number of threads", value=threads, hint="a whole number, 1 or more")
+
+
 def at_once(
     function: Callable[[Item], Result], items: Sequence[Item], threads: int, *, progress: bool = False, what: str = ""
 ) -> list[Result]:
@@ -70,6 +81,7 @@ def at_once(
     """
     from tqdm import tqdm
 
+    check_threads(threads)
     with tqdm(total=len(items), desc=what, disable=not progress, delay=_QUIET_SECONDS, leave=False) as bar:
 
         def one(number: int) -> Result:

@@ -52,6 +52,12 @@ class Choices:
     otherwise: bool = False
     most_elsewhere: float | None = None
 
+    def asked(self, first: str = "") -> dict[str, Any]:
+        """Return the method and its options; with `first`, or with a way out, all methods that may make skeletons."""
+        methods = dict.fromkeys([*filter(None, [first]), self.method, *([WAVEFRONT] if self.otherwise else [])])
+        options = {name: value for method in methods for name, value in self.described(method).items()}
+        return {"method": ", else ".join(methods), **options}
+
     def described(self, method: str) -> dict[str, Any]:
         """Return the choices that mattered to a skeleton that was made by `method`."""
         if method == WAVEFRONT:
@@ -108,13 +114,22 @@ def _check_names(given: Iterable[str], allowed: frozenset[str], method: str) -> 
     for name in given:
         if name in allowed:
             continue
-        near = get_close_matches(name, allowed, n=3) or sorted(allowed)
-        hint = f"it has: {', '.join(near)}" if near else "it has none"
+        hint = _hint(name, allowed)
         raise InvalidParameters(f"the method {method} has no option {name}", value=name, hint=hint)
+
+
+def _hint(name: str, allowed: frozenset[str]) -> str:
+    elsewhere = [method for method, names in _ALLOWED.items() if name in names]
+    if elsewhere:
+        return f"{name} is of the method {' or '.join(elsewhere)}"
+    near = get_close_matches(name, allowed, n=3) or sorted(allowed)
+    return f"it has: {', '.join(near)}" if near else "it has none"
 
 
 def _options(given: dict[str, Any], shave: bool, hairball: bool) -> Options:
     if "step_size" in given:  # as skeletor calls it
+        if "edges_per_step" in given:
+            raise InvalidParameters("step_size and edges_per_step are the same, and both are given", value=str(given))
         given["edges_per_step"] = given.pop("step_size")
     try:
         return Options(shave=bool(shave), remove_soma_hairball=bool(hairball), **given)

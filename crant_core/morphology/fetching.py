@@ -10,7 +10,8 @@ from typing import Any
 
 from crant_core.datasets import Dataset
 from crant_core.errors import CrantError
-from crant_core.meshes.bulk import as_asked, at_once, caught, check_omission
+from crant_core.meshes.bulk import as_asked, at_once, caught, check_omission, check_threads
+from crant_core.morphology.choices import SERVICE
 from crant_core.morphology.made import Made
 from crant_core.morphology.matching import checked
 from crant_core.morphology.neurons import Order, listed, ordered
@@ -32,7 +33,7 @@ def get_skeletons(
 
     The two are not alike: the service's have a node for each L2 chunk, some 2 µm apart, those that are made here follow
     the mesh. `skeleton_method` of each neuron says which it is (`service`, or `wavefront`), and each that was made is
-    logged. To have all of one sort, use `skeletonize_neuron` with a `method`.
+    logged. With a `method`, all are made by it.
 
     Source: `POST /skeletoncache/api/v1/{datastack}/bulk/get_cached_skeletons/4/flatdict` for 50 neurons at a time;
     nothing is ordered there. For the others, see `skeletonize_neuron`.
@@ -51,7 +52,8 @@ def get_skeletons(
     max_threads : int, default 6
         Requests on their way at a time, and neurons that are made; half of the processors compute.
     **kwargs
-        For `skeletonize_neuron`, for those that are made; `assert_id_match` checks the service's too.
+        For `skeletonize_neuron`, for those that are made: with `method` or `use_pcg_skel` these are all.
+        `assert_id_match` checks the service's too.
 
     Returns
     -------
@@ -73,9 +75,21 @@ def get_skeletons(
     SourceError
     """
     check_omission(omit_failures)
-    order, roots = ordered(dataset, root_ids, kwargs)
-    outcomes = _from_service(order, roots, max_threads, omit_failures, progress)
+    check_threads(max_threads)
+    is_made = kwargs.get("method") is not None or bool(kwargs.get("use_pcg_skel"))
+    order, roots = ordered(dataset, root_ids, kwargs, first="" if is_made else SERVICE)
+    fetch = _made if is_made else _from_service
+    outcomes = fetch(order, roots, max_threads, omit_failures, progress)
     return as_asked(listed(order, roots, outcomes, omit_failures), one=False)
+
+
+def _made(
+    order: Order, roots: Sequence[int], threads: int, omit_failures: bool | None, progress: bool
+) -> dict[int, Made | CrantError]:
+    distinct, slots = list(dict.fromkeys(roots)), threading.Semaphore(half_the_processors())
+    one = caught(lambda root: order.make(root, slots), omit_failures)
+    came = at_once(one, distinct, threads, progress=progress, what="skeletons")
+    return dict(zip(distinct, came, strict=True))
 
 
 def _from_service(

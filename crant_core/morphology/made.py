@@ -70,20 +70,31 @@ def provenance(made: Made, dataset: Dataset, time: TimeBase) -> dict[str, Scalar
     time : TimeBase
         When it was made, or the time of the job; the root itself never changes.
     """
+    about = dataset_facts(dataset)
     engine = f" (engine {CODE_VERSION})" if made.method == WAVEFRONT else ""
     facts: dict[str, Scalar] = {
-        "dataset": dataset.name,
-        "datastack": dataset.datastack,
+        "dataset": about["dataset"],
+        "datastack": about["datastack"],
         "root_id": str(made.root),
         "timestamp": time.timestamp.isoformat(),
         "materialization_version": time.version,
         "units": "nm",
-        "frame": f"{dataset.name}, origin at voxel (0, 0, 0)",
+        "frame": about["frame"],
         "method": made.method,
         **made.choices,
-        "code": f"crant-batch {version('crant-batch')}{engine}",
+        "code": f"{about['code']}{engine}",
     }
     return facts | ({"note": made.note} if made.note else {})
+
+
+def dataset_facts(dataset: Dataset) -> dict[str, str]:
+    """Say what all skeletons of a dataset have in common that this version of the code makes."""
+    return {
+        "dataset": dataset.name,
+        "datastack": dataset.datastack,
+        "frame": f"{dataset.name}, origin at voxel (0, 0, 0)",
+        "code": f"crant-batch {version('crant-batch')}",
+    }
 
 
 def header_of(facts: Mapping[str, Scalar]) -> dict[str, str]:

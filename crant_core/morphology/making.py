@@ -10,7 +10,7 @@ from time import perf_counter
 from typing import Any
 
 from crant_core.caching.meshes import Kept
-from crant_core.errors import CrantError, InvalidParameters, SkeletonError
+from crant_core.errors import CrantError, InvalidParameters, NotARoot, SkeletonError
 from crant_core.l2.skeletons import skeletons_of
 from crant_core.meshes.neurons import whole_meshes
 from crant_core.morphology.choices import L2, SERVICE, SKELETOR, WAVEFRONT, Choices
@@ -18,6 +18,7 @@ from crant_core.morphology.made import Made
 from crant_core.morphology.matching import checked
 from crant_core.morphology.service import of_service
 from crant_core.morphology.treeneurons import skeleton_of
+from crant_core.morphology.warming import warm
 from crant_core.skeleton.engine import trace
 from crant_core.skeleton.skeletonization import skeletonize_mesh
 from crant_core.sources.base import Source
@@ -83,6 +84,8 @@ def from_mesh(source: Source, root: int, choices: Choices, slot: Slot) -> Made:
     kept = surface(source, root)
     downloaded = perf_counter()
     with slot:
+        if choices.method == WAVEFRONT:
+            warm()
         started = perf_counter()
         made = _traced(root, kept, choices)
         ended = perf_counter()
@@ -122,7 +125,13 @@ def of_l2(root: int, neuron: Any, seconds: float) -> Made:
 
 
 def _from_service(source: Source, root: int, choices: Choices, slot: Slot) -> Made:
-    return of_service(_cave(source, SERVICE), root)
+    cave = _cave(source, SERVICE)
+    try:
+        return of_service(cave, root)
+    except SkeletonError as error:
+        if cave.graph.root_timestamps([root])[0] is None:
+            raise NotARoot(f"{cave.dataset.name} has no root {root}", value=root) from error
+        raise
 
 
 def _cave(source: Source, what: str) -> CaveSource:

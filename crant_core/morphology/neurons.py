@@ -11,7 +11,7 @@ from typing import Any
 
 from crant_core.access import source_of_client
 from crant_core.errors import CrantError
-from crant_core.meshes.bulk import as_asked, at_once, caught, check_omission, in_order, is_one, roots_of
+from crant_core.meshes.bulk import as_asked, at_once, caught, check_omission, check_threads, in_order, is_one, roots_of
 from crant_core.morphology.choices import Choices, chosen
 from crant_core.morphology.files import Files, files_for
 from crant_core.morphology.made import Made
@@ -95,10 +95,10 @@ def skeletonize_neuron(  # noqa: PLR0917 - the documented order
     threads : int, default 2
         Neurons at a time.
     save_to : str or path, optional
-        Save each skeleton as soon as it is made. A folder, in which files are named by root id; a pattern such as
-        `skeletons/{root_id}.swc`; or, of one neuron, a file. Files with the same name are replaced, but several neurons
-        never go into one file.
-    progress : bool, default True
+            Save each skeleton as soon as it is made. `~` is your home. A folder, in which files are named by root id;
+        a pattern such as `skeletons/{root_id}.swc`; or, of one neuron, a file. Files with the same name are replaced,
+        but several neurons never go into one file, nor skeletons made in different ways into one precomputed folder.
+        progress : bool, default True
         Whether to show a bar if it takes longer than two seconds.
     use_pcg_skel : bool, default False
         Make it from the L2 chunks, as pcg-skel does, and only if that fails from the mesh, which is logged and in
@@ -135,6 +135,8 @@ def skeletonize_neuron(  # noqa: PLR0917 - the documented order
         `client` is none.
     NotARoot
     MeshNotFound
+    InvalidInput
+        `save_to` cannot be written; before anything is asked.
     DataMissing
         The mesh is not whole yet.
     SkeletonError
@@ -144,6 +146,7 @@ def skeletonize_neuron(  # noqa: PLR0917 - the documented order
     SourceError
     """
     check_omission(omit_failures)
+    check_threads(threads)
     choices = chosen(
         method,
         kwargs,
@@ -166,20 +169,27 @@ def order_of(
     choices: Choices,
     save_to: str | os.PathLike[str] | None = None,
     save_format: str | None = None,
+    *,
+    first: str = "",
 ) -> tuple[Order, list[int]]:
-    """Read what is to be done, and for which roots; nothing is fetched yet."""
+    """Read what is to be done, and for which roots; nothing is fetched yet.
+
+    `first` names the method whose skeletons are taken where there are any.
+    """
     source = source_of_client(client)
     roots = roots_of(source, root_ids)
-    files = None if save_to is None else files_for(save_to, roots, save_format)
+    files = None if save_to is None else files_for(save_to, roots, save_format, choices.asked(first))
+    if files is not None:
+        files.check(roots, source.dataset)
     return Order(source, choices, files, TimeBase("live", datetime.now(UTC))), roots
 
 
-def ordered(client: Any, root_ids: Any, kwargs: Mapping[str, Any]) -> tuple[Order, list[int]]:
+def ordered(client: Any, root_ids: Any, kwargs: Mapping[str, Any], *, first: str = "") -> tuple[Order, list[int]]:
     """Do what `order_of` does, with all arguments of `skeletonize_neuron` as keywords."""
     given = {name: value for name, value in kwargs.items() if name not in _UNUSED}
     where = {name: given.pop(name, None) for name in ("save_to", "save_format")}
     named = {name: given.pop(name) for name in _NAMED if name in given}
-    return order_of(client, root_ids, chosen(named.pop("method", None), given, **named), **where)
+    return order_of(client, root_ids, chosen(named.pop("method", None), given, **named), **where, first=first)
 
 
 def listed(

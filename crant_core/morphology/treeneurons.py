@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from crant_core.datasets import Dataset
 from crant_core.errors import SkeletonError
@@ -43,8 +44,39 @@ def empty_neuron(root: int, why: str) -> Any:
     return found
 
 
+def neuron_of(skeleton: Skeleton, root_id: int, *, soma: int | None = None) -> Any:
+    """Return a Skeleton as a navis.TreeNeuron.
+
+    Parameters
+    ----------
+    skeleton : Skeleton
+        In nm.
+    root_id : int
+        Becomes its `id`.
+    soma : int, optional
+        The number of the cell body's node.
+
+    Returns
+    -------
+    navis.TreeNeuron
+        In nm; `node_id` is the node's number in the Skeleton.
+    """
+    return _neuron(root_id, _table(Made(root=root_id, skeleton=skeleton, method="", soma=soma)), soma)
+
+
 def skeleton_of(neuron: Any) -> Skeleton:
-    """Return a navis.TreeNeuron's nodes as plain arrays.
+    """Return a navis.TreeNeuron's nodes as a Skeleton; their ids are not kept, see `skeleton_and_ids`.
+
+    Raises
+    ------
+    SkeletonError
+        It has no nodes, a radius is missing, or its links are no tree.
+    """
+    return skeleton_and_ids(neuron)[0]
+
+
+def skeleton_and_ids(neuron: Any) -> tuple[Skeleton, NDArray[np.int64]]:
+    """Return a navis.TreeNeuron's nodes as a Skeleton, and the `node_id` of each, (n,).
 
     Raises
     ------
@@ -55,8 +87,12 @@ def skeleton_of(neuron: Any) -> Skeleton:
     if not len(nodes):
         raise SkeletonError(f"{neuron.id} has no nodes", value=neuron.id)
     ids, parents = (nodes[name].to_numpy(dtype=np.int64) for name in ("node_id", "parent_id"))
-    places = nodes[["x", "y", "z"]].to_numpy(dtype=np.float64)
-    return in_order(places, nodes["radius"].to_numpy(dtype=np.float64), rows_of_parents(ids, parents))
+    if "radius" not in nodes:
+        raise SkeletonError(f"{neuron.id} has no radii", value=neuron.id)
+    places, radii = nodes[["x", "y", "z"]].to_numpy(np.float64), nodes["radius"].to_numpy(np.float64)
+    rows = rows_of_parents(ids, parents)
+    number = in_order(places, np.arange(len(ids), dtype=np.float64), rows).radii.astype(np.int64)  # who went where
+    return in_order(places, radii, rows), ids[number]
 
 
 def _table(made: Made) -> Any:

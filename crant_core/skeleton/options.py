@@ -7,6 +7,10 @@ from dataclasses import dataclass, fields
 
 from crant_core.errors import InvalidParameters
 
+FINEST_STEP = (
+    1.5  #: edges of the mesh; of a real neuron, steps of one edge make four times the cable, all of it bristles
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
@@ -15,8 +19,8 @@ class Options:
     Attributes
     ----------
     edges_per_step : float
-        Length of surface that becomes one node, in mean edges of the mesh. Below 2 the rings shatter into false
-        branches; 3 is the best trade-off.
+        Length of surface that becomes one node, in mean edges of the mesh: 1.5 or more, as finer rings shatter into
+        false branches, which already begins below 2; 3 is the best trade-off.
     longest_edge : float
         Longer mesh edges are halved until none is left: decimated meshes have triangles longer than their neurites
         are thick. Edges longer than three mean ones are halved too. 0 leaves the mesh as it is.
@@ -49,7 +53,7 @@ class Options:
     Raises
     ------
     InvalidParameters
-        A number is negative, not finite, or `edges_per_step` is 0.
+        A number is negative or not finite, `edges_per_step` below 1.5, or `tip_reach` above 1.
     """
 
     edges_per_step: float = 3.0
@@ -72,8 +76,11 @@ class Options:
             value = getattr(self, field.name)
             if not (math.isfinite(value) and value >= 0):
                 raise InvalidParameters(f"{field.name} is {value}", value=value, hint="a finite number, 0 or more")
-        if not self.edges_per_step or self.tip_reach > 1:
+        if self.edges_per_step < FINEST_STEP:
             raise InvalidParameters(
-                f"edges_per_step is {self.edges_per_step}, tip_reach {self.tip_reach}",
-                hint="edges_per_step is more than 0, tip_reach at most 1",
+                f"the wavefront cannot go {self.edges_per_step} edges per step",
+                value=self.edges_per_step,
+                hint=f"{FINEST_STEP} or more: finer rings shatter into false branches; 3 is the best trade-off",
             )
+        if self.tip_reach > 1:
+            raise InvalidParameters(f"tip_reach is {self.tip_reach}", value=self.tip_reach, hint="a share, 0 to 1")

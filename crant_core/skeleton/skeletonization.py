@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from crant_core.errors import InvalidParameters
+from typing import Any
+
+import numpy as np
+
+from crant_core.errors import InvalidParameters, WrongType
 from crant_core.mesh import Mesh
 from crant_core.skeleton.engine import trace
 from crant_core.skeleton.options import Options
@@ -18,7 +22,7 @@ _STEP_SIZE = {METHOD: 3.0, "skeletor": 1.0}
 
 
 def skeletonize_mesh(
-    mesh: Mesh,
+    mesh: Any,
     *,
     method: str = METHOD,
     waves: int = 1,
@@ -31,8 +35,9 @@ def skeletonize_mesh(
 
     Parameters
     ----------
-    mesh : Mesh
-        Vertices in nm; need be neither welded nor watertight.
+    mesh : Mesh, trimesh.Trimesh or navis.MeshNeuron
+        Vertices in nm, or, of a MeshNeuron, in its unit, which is converted. Need be neither
+        welded nor watertight.
     method : str
         `wavefront`: this project's engine. `skeletor`: skeletor's own wavefronts, unchanged, to compare with.
     waves : int
@@ -50,14 +55,30 @@ def skeletonize_mesh(
     Raises
     ------
     InvalidParameters
-        There is no such method.
+        There is no such method, or steps are too small.
+    WrongType
+        It is no mesh.
     SkeletonError
         The mesh has no surface to follow; the message says why.
     """
     if method not in METHODS:
         raise InvalidParameters(f"no method is called {method!r}", value=method, hint=f"one of {', '.join(METHODS)}")
+    surface = _in_nm(mesh)
     step = _STEP_SIZE[method] if step_size is None else step_size
     if method == METHOD:
-        return trace(mesh, Options(edges_per_step=step, heal=heal)).skeleton
-    skeleton = trace_with_skeletor(weld(mesh), waves, int(step))
+        return trace(surface, Options(edges_per_step=step, heal=heal)).skeleton
+    skeleton = trace_with_skeletor(weld(surface), waves, int(step))
     return join_trees(skeleton) if heal else skeleton
+
+
+def _in_nm(mesh: Any) -> Mesh:
+    if isinstance(mesh, Mesh):
+        return mesh
+    if not (hasattr(mesh, "vertices") and hasattr(mesh, "faces")):
+        kind, hint = type(mesh).__name__, "give a crant_core.Mesh, a trimesh.Trimesh or a navis.MeshNeuron"
+        raise WrongType(f"{kind} is no mesh", value=kind, hint=hint)
+    units: Any = getattr(mesh, "units", None)
+    is_known = units is not None and not isinstance(units, str) and not getattr(units, "dimensionless", True)
+    scale = np.asarray(units.to("nm").magnitude, dtype=np.float64) if is_known else 1.0
+    vertices = np.asarray(mesh.vertices, dtype=np.float64).reshape(-1, 3) * scale
+    return Mesh(vertices, np.asarray(mesh.faces, dtype=np.int64).reshape(-1, 3))

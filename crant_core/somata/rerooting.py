@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crant_core.datasets import Dataset
-from crant_core.errors import InvalidInput, WrongUnitWarning
+from crant_core.errors import InvalidInput, InvalidParameters, WrongUnitWarning
 from crant_core.meshes.bulk import is_one
 from crant_core.registry import dataset_of
 from crant_core.skeleton import Soma
@@ -22,6 +22,7 @@ from crant_core.values import is_many
 from crant_core.viewing.nodes import map_position_to_node
 
 _AXES = 3
+_OPTIONS = ("min_rad", "N", "min_ratio", "missing_ok", "threads", "progress", "dataset")  # of detect_soma
 _log = logging.getLogger(__name__)
 Place = tuple[NDArray[np.float64] | None, float | None]  #: nm, or None if there is no soma; and how clear it is
 
@@ -45,7 +46,7 @@ def reroot_at_soma(
     Parameters
     ----------
     neurons : navis.TreeNeuron or navis.NeuronList
-        In nm. Their `id` is a root id of any age.
+        Or a list of neurons. In nm. Their `id` is a root id of any age.
     soma_coords : array_like, optional
         Voxels of the dataset's viewer: `[x, y, z]` for one neuron, and for many a row for each, in their order; None,
         or NaN, for one without a soma. Left out, somata are looked for in the neurons' meshes.
@@ -66,7 +67,8 @@ def reroot_at_soma(
     Warns
     -----
     WrongUnitWarning
-        A soma is farther from its skeleton than that is long: are the coordinates voxels?
+        A soma is farther from its skeleton than that is long, which therefore stays as it is, with `_soma_found` False:
+        are the coordinates voxels?
 
     Raises
     ------
@@ -74,21 +76,31 @@ def reroot_at_soma(
         Something is no skeleton.
     InvalidInput
         One is not in nm, or has no nodes; coordinates are not as many as neurons, or are none.
+    InvalidParameters
+        `detect_soma` has no such option.
     InvalidId
         The id of a neuron, whose mesh is needed, is no root id.
     SourceError
         If anything is raised, all neurons are as they were.
     """
-    given = skeletons_of(neurons)
+    given, options = skeletons_of(neurons), dict(detect_soma_kwargs or {})
+    _check_options(options)
     _check_nodes(given)
     if soma_coords is None:
-        places = _detected(given, dict(detect_soma_kwargs or {}), progress, dataset)
+        places = _detected(given, options, progress, dataset)
     else:
         places = _placed(soma_coords, len(given), one=is_one(neurons), dataset=dataset_of(dataset))
     rooted = given if inplace else [neuron.copy() for neuron in given]
     for neuron, (place, ratio) in zip(rooted, places, strict=True):
         _reroot(neuron, place, ratio)
     return neurons if inplace else _as_given(rooted, neurons)
+
+
+def _check_options(options: dict[str, Any]) -> None:
+    for name in options:
+        if name not in _OPTIONS:
+            hint = f"it has: {', '.join(_OPTIONS)}"
+            raise InvalidParameters(f"detect_soma has no option {name!r}", value=str(name), hint=hint)
 
 
 def _check_nodes(neurons: Sequence[Any]) -> None:
@@ -140,18 +152,23 @@ def _reroot(neuron: Any, place: NDArray[np.float64] | None, ratio: float | None)
         _log.warning("neuron %s stays as it is: it has no soma", neuron.id)
         return
     node = cast("int", map_position_to_node(neuron, place))
-    _check_distance(neuron, place, node)
+    if _is_elsewhere(neuron, place, node):
+        neuron._soma_found = False
+        return
     navis.reroot_skeleton(neuron, node, inplace=True)
     neuron.soma = node
 
 
-def _check_distance(neuron: Any, place: NDArray[np.float64], node: int) -> None:
+def _is_elsewhere(neuron: Any, place: NDArray[np.float64], node: int) -> bool:
+    """Say whether a soma is farther away than its skeleton is long, and warn of it."""
     places = neuron.nodes[["x", "y", "z"]].to_numpy(np.float64)
     length = float(np.linalg.norm(np.ptp(places, axis=0)))
     distance = float(np.linalg.norm(places[(neuron.nodes["node_id"] == node).to_numpy()][0] - place))
-    if length and distance > length:
-        message = f"the soma of {neuron.id} is {distance:.0f} nm from its skeleton: are the coordinates voxels?"
-        warnings.warn(message, WrongUnitWarning, stacklevel=4)
+    if not length or distance <= length:
+        return False
+    what = f"the soma of {neuron.id} is {distance:.0f} nm from its skeleton, which stays as it is"
+    warnings.warn(f"{what}: are the coordinates voxels?", WrongUnitWarning, stacklevel=4)
+    return True
 
 
 def _as_given(rooted: list[Any], neurons: Any) -> Any:

@@ -209,7 +209,8 @@ def _skeletons(neurons: Any) -> list[Any]:
 def _problems(skeleton: Any) -> Iterator[InvalidInput]:
     nodes = getattr(skeleton, "nodes", None)
     if nodes is None or not len(nodes):
-        yield InvalidInput(f"neuron {skeleton.id} has no nodes", value=str(skeleton.id), hint="leave it out")
+        hint = "leave it out, such as with neurons[neurons.n_nodes > 0]; omit_failures=False puts such in empty places"
+        yield InvalidInput(f"neuron {skeleton.id} has no nodes", value=str(skeleton.id), hint=hint)
     units = getattr(skeleton, "units", None)
     if units is not None and not getattr(units, "dimensionless", True):
         nm = np.asarray(units.to("nm").magnitude, dtype=np.float64)

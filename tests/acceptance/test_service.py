@@ -157,7 +157,7 @@ def test_bad_input_is_one_clear_message(up: Up, words: list[str], told: str) -> 
 
 
 def test_progress_is_streamed_until_the_job_ends(up: Up) -> None:
-    body = {"kind": "skeletonize", "dataset": "demo", "params": {"ids": up.roots()}}
+    body = {"kind": "skeletonize", "dataset": "demo", "params": {"ids": up.roots()}, "reuse": False}
     with up.http() as http:
         job = http.post("/v1/jobs", json=body).raise_for_status().json()["id"]
         with http.stream("GET", f"/v1/jobs/{job}/events", headers={"Accept": "text/event-stream"}) as stream:
@@ -173,7 +173,7 @@ def test_progress_is_streamed_until_the_job_ends(up: Up) -> None:
 
 
 def test_flower_shows_the_tasks_of_a_job(up: Up) -> None:
-    up.crant("submit", "skeletonize", up.roots()[0], "-d", "demo", "--watch")
+    up.crant("submit", "skeletonize", up.roots()[0], "-d", "demo", "--watch", "--no-reuse")
     job = json.loads(up.crant("jobs", "--limit", "1", "--json").stdout)[0]["id"]
     known = up.known()
     tasks = httpx.get(

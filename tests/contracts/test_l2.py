@@ -286,7 +286,7 @@ class TestGaps:
         table = get_l2_chunk_info(root, dataset=dataset)
         assert table[["vec_x", "vec_y", "vec_z"]].isna().all(axis=None)
         assert not table[[*"xyz", "size_nm3"]].isna().any(axis=None)
-        with pytest.raises(SkeletonError, match="none is left"):
+        with pytest.raises(SkeletonError, match="with a place and a direction"):
             get_l2_dotprops(root, dataset=dataset)
 
     def test_dotprops_count_what_is_missing(self, dataset, ours):
@@ -367,6 +367,11 @@ class TestSkeletons:
     def test_what_is_given_goes_to_the_neuron(self, dataset):
         found = get_l2_skeleton(live_roots()[0], name="mine", dataset=dataset)
         assert (found.name, found.id) == ("mine", live_roots()[0])
+
+    @pytest.mark.parametrize("wrong", [{"bogus": 5}, {"units": "8 nm"}, {"id": 5}, {"max_threads": 0}])
+    def test_what_it_does_not_know_is_refused(self, dataset, wrong):
+        with pytest.raises(InvalidParameters):
+            get_l2_skeleton(live_roots()[0], dataset=dataset, **wrong)
 
     @pytest.mark.parametrize("option", ["attach_synapses", "reroot_at_soma"])
     def test_what_cannot_be_done_is_an_error_before_anything_is_asked(self, dataset, ours, monkeypatch, option):
@@ -462,6 +467,11 @@ class TestDotprops:
             get_l2_dotprops(root, 1e15, dataset=dataset)
 
     # crantpy seeds NumPy's global generator, which everybody's random numbers come from.
+    @pytest.mark.parametrize("size", [float("nan"), float("inf"), "big", True])
+    def test_a_size_that_is_no_number_is_refused(self, dataset, size):
+        with pytest.raises(InvalidParameters, match="min_size"):
+            get_l2_dotprops(live_roots()[0], min_size=size, dataset=dataset)
+
     def test_a_sample_is_a_share_the_same_every_time_and_leaves_global_chance_alone(self, dataset):
         root = live_roots()[0]
         [whole] = get_l2_dotprops(root, dataset=dataset)

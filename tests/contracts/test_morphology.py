@@ -20,6 +20,7 @@ from crant_core.datasets import Dataset
 from crant_core.errors import (
     IdMismatch,
     InvalidId,
+    InvalidInput,
     InvalidParameters,
     MeshNotFound,
     NotARoot,
@@ -115,6 +116,17 @@ class TestForms:
             get_skeletons(READY, "no_such_dataset")
         assert not asked(ours)
 
+    def test_threads_and_places_are_checked_before_anything_is_asked(self, dataset, ours, tmp_path):
+        (tmp_path / "taken").touch()
+        for function in (skeletonize_neuron, lambda where, roots, **more: get_skeletons(roots, where, **more)):
+            with pytest.raises(InvalidInput, match="taken"):
+                function(dataset, READY, save_to=tmp_path / "taken" / "{root_id}.swc")
+        with pytest.raises(InvalidParameters, match="0 is no number of threads"):
+            skeletonize_neuron(dataset, READY, threads=0)
+        with pytest.raises(InvalidParameters, match="no number of threads"):
+            get_skeletons(READY, dataset, max_threads=-1)
+        assert not asked(ours)
+
     def test_one_is_one_a_list_of_one_a_list_and_repetitions_are_copies(self, dataset):
         one, other = READY
         assert isinstance(skeletonize_neuron(dataset, str(one), method="l2"), navis.TreeNeuron)
@@ -183,7 +195,7 @@ class TestMethods:
         assert found.skeleton_method == "service"
 
     def test_what_the_service_does_not_know_is_an_error(self, dataset):
-        with pytest.raises(SkeletonError, match="Invalid root id"):
+        with pytest.raises(NotARoot):
             skeletonize_neuron(dataset, UNKNOWN, method="service")
 
 
@@ -347,6 +359,11 @@ class TestFetched:
         fault(ours, status=200, body={str(READY[0]): broken})
         [found] = get_skeletons(READY[0], dataset)
         assert found.skeleton_method == "wavefront"
+
+    def test_with_a_method_all_are_made_by_it(self, dataset, ours):
+        for how in ({"method": "l2"}, {"use_pcg_skel": True}):
+            assert [one.skeleton_method for one in get_skeletons(READY, dataset, **how)] == ["l2", "l2"]
+        assert not asked(ours)
 
     def test_options_reach_those_that_are_made(self, dataset, tmp_path):
         wanted = [READY[0], NOT_READY[0]]

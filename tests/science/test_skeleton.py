@@ -160,7 +160,7 @@ def test_skeletor_refuses_a_mesh_smaller_than_a_step():
 
 
 @settings(max_examples=60, deadline=None)
-@given(data=st.data(), method=st.sampled_from(METHODS), step_size=st.integers(1, 3), heal=st.booleans())
+@given(data=st.data(), method=st.sampled_from(METHODS), step_size=st.integers(2, 3), heal=st.booleans())
 def test_any_heap_of_triangles_gives_a_valid_skeleton_or_a_reason(data, method, step_size, heal):
     count = data.draw(st.integers(3, 12))
     coordinate = st.floats(-1e6, 1e6, width=32) | st.sampled_from([0.0, -0.0, 1.0])

@@ -279,7 +279,14 @@ class TestOptions:
         assert cleaned.skeleton.nodes[:, 0].max() == plain.skeleton.nodes[:, 0].max()
 
     @pytest.mark.parametrize(
-        "wrong", [{"edges_per_step": 0}, {"longest_edge": -1}, {"min_twig": np.nan}, {"tip_reach": 1.5}]
+        "wrong",
+        [
+            {"edges_per_step": 0},
+            {"edges_per_step": 1.4},
+            {"longest_edge": -1},
+            {"min_twig": np.nan},
+            {"tip_reach": 1.5},
+        ],
     )
     def test_numbers_without_meaning_are_refused(self, wrong):
         with pytest.raises(InvalidParameters):

@@ -34,8 +34,10 @@ def prepare(context: Context, keys: Sequence[str]) -> Outcomes:
     source: Any = context.source
     failures: dict[int, CrantError] = {}
     found = skeletons_of(source, wanted, omit_failures=True, failures=failures)
-    seconds = (perf_counter() - began) / len(wanted)
-    return {**failures, **{neuron.id: of_l2(neuron.id, neuron, seconds) for neuron in found}}
+    seconds, chunks = perf_counter() - began, [neuron.n_nodes + neuron._l2_chunks_missing for neuron in found]
+    shares = [seconds * count / sum(chunks) for count in chunks]  # what is asked grows with the chunks
+    made = {neuron.id: of_l2(neuron.id, neuron, share) for neuron, share in zip(found, shares, strict=True)}
+    return {**failures, **made}
 
 
 def run(context: Context, key: str) -> ItemResult:

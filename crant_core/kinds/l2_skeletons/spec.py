@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from crant_core.kinds.base import IdParameters, KindSpec, Parameters, Reuse
+from crant_core.kinds.base import IdParameters, KindSpec, Parameters, Reuse, check_list
 
 Format = Literal["swc", "precomputed", "parquet"]
 
@@ -17,6 +17,11 @@ class L2SkeletonsOptions(Parameters):
     formats: list[Format] = Field(
         default=["swc"], min_length=1, max_length=3, description="Files for each neuron; precomputed is Neuroglancer's"
     )
+
+    @field_validator("formats", mode="before")
+    @classmethod
+    def _listed(cls, formats: object) -> object:
+        return check_list(formats)
 
     @field_validator("formats")
     @classmethod

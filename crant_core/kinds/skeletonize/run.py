@@ -12,7 +12,19 @@ from crant_core.kinds.skeletonize.spec import SPEC, SkeletonizeOptions
 from crant_core.morphology.choices import SKELETOR, WAVEFRONT, Choices, chosen
 from crant_core.morphology.making import make
 
-_OF_ENGINE = ("heal", "find_soma", "longest_edge", "min_component", "min_twig")
+_OF_ENGINE = (
+    "heal",
+    "find_soma",
+    "longest_edge",
+    "min_component",
+    "min_twig",
+    "twig_radii",
+    "tip_reach",
+    "centre",
+    "soma_ratio",
+    "soma_radius",
+    "soma_reach",
+)
 
 
 def plan(context: Context, ids: Sequence[int]) -> list[PlannedItem]:

@@ -4,15 +4,37 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from crant_core.kinds.base import IdParameters, KindSpec, Parameters, Reuse
+from crant_core.kinds.base import IdParameters, KindSpec, Parameters, Reuse, check_list
 
 Format = Literal["swc", "precomputed", "parquet"]
+FINEST_STEP = 1.5  #: as the engine has it
+
+_OF_WAVEFRONT = (
+    "shave",
+    "find_soma",
+    "remove_soma_hairball",
+    "longest_edge",
+    "min_component",
+    "min_twig",
+    "twig_radii",
+    "tip_reach",
+    "centre",
+    "soma_ratio",
+    "soma_radius",
+    "soma_reach",
+)
+_USED_BY: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(_OF_WAVEFRONT, ("wavefront",)),
+    "heal": ("wavefront", "skeletor"),
+    "step_size": ("wavefront", "skeletor"),
+    "waves": ("skeletor",),
+}
 
 
 class SkeletonizeOptions(Parameters):
-    """How skeletons are made; options that a method has no use for are left aside."""
+    """How skeletons are made; options that a method has no use for must be as they are by themselves."""
 
     method: Literal["wavefront", "skeletor", "l2", "service"] = Field(
         default="wavefront",
@@ -26,13 +48,22 @@ class SkeletonizeOptions(Parameters):
     find_soma: bool = Field(default=True, description="Look for the cell body, and root the tree there (wavefront)")
     remove_soma_hairball: bool = Field(default=False, description="Remove twigs within the soma (wavefront)")
     step_size: float | None = Field(
-        default=None, gt=0, le=50, description="Mesh edges per node; left out, 3, of skeletor 1; below 2 they shatter"
+        default=None,
+        ge=1,
+        le=50,
+        description="Mesh edges per node; left out, 3, of skeletor 1. Of wavefront 1.5 or more: finer rings shatter",
     )
     waves: int = Field(default=1, ge=1, le=10, description="Of the method skeletor: waves to run and average")
     longest_edge: float = Field(
         default=400, ge=0, le=1e6, description="Halve longer edges first, nm; 0: none (wavefront)"
     )
     min_component: float = Field(default=1000, ge=0, le=1e9, description="Smaller pieces are dust, nm (wavefront)")
+    twig_radii: float = Field(default=0.85, ge=0, le=100, description="Prune twigs of fewer radii (wavefront)")
+    tip_reach: float = Field(default=0.75, ge=0, le=1, description="Share of the way to its tip each end is moved")
+    centre: bool = Field(default=True, description="Move nodes that are off the middle there (wavefront)")
+    soma_ratio: float = Field(default=1.4, ge=0, le=1e6, description="Times a soma is as thick as the rest (wavefront)")
+    soma_radius: float = Field(default=800, ge=0, le=1e9, description="Radius of the smallest soma, nm (wavefront)")
+    soma_reach: float = Field(default=8000, ge=0, le=1e9, description="Where a soma ends at the latest, nm (wavefront)")
     min_twig: float = Field(default=0, ge=0, le=1e9, description="Prune shorter twigs as well, nm (wavefront)")
     assert_id_match: bool = Field(default=False, description="Fail neurons whose nodes are not in their own voxels")
     elsewhere: float = Field(default=0.3, ge=0, le=1, description="Share of nodes that may be elsewhere all the same")
@@ -40,12 +71,26 @@ class SkeletonizeOptions(Parameters):
         default=["swc"], min_length=1, max_length=3, description="Files for each neuron; precomputed is Neuroglancer's"
     )
 
+    @field_validator("formats", mode="before")
+    @classmethod
+    def _listed(cls, formats: object) -> object:
+        return check_list(formats)
+
+    @model_validator(mode="after")
+    def _used(self) -> SkeletonizeOptions:
+        for name, methods in _USED_BY.items():
+            if self.method not in methods and getattr(self, name) != type(self).model_fields[name].default:
+                raise ValueError(f"the method {self.method} has no use for {name}; {' and '.join(methods)} have")
+        return self
+
     @model_validator(mode="after")
     def _fits(self) -> SkeletonizeOptions:
         if len(set(self.formats)) < len(self.formats):
             raise ValueError("a format is named twice")
-        if self.remove_soma_hairball and not (self.method == "wavefront" and self.find_soma):
-            raise ValueError("remove_soma_hairball needs the method wavefront and find_soma")
+        if self.remove_soma_hairball and not self.find_soma:
+            raise ValueError("remove_soma_hairball needs find_soma")
+        if self.method == "wavefront" and self.step_size is not None and self.step_size < FINEST_STEP:
+            raise ValueError(f"the wavefront's step_size is {FINEST_STEP} or more: finer rings shatter")
         if self.method == "skeletor" and self.step_size is not None and self.step_size % 1:
             raise ValueError("skeletor's step_size is a whole number")
         return self

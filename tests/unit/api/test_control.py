@@ -99,7 +99,7 @@ class TestDryRun:
         assert answer["work"] == {"low": pytest.approx(2 / 3), "expected": pytest.approx(2), "high": pytest.approx(6)}
         assert answer["measured_items"] == 2
         assert self.dry(alice, ROOT, reuse=False)["known"] == 0
-        assert self.dry(alice, ROOT, params={"ids": [str(ROOT)], "waves": 2})["known"] == 0
+        assert self.dry(alice, ROOT, params={"ids": [str(ROOT)], "min_twig": 10})["known"] == 0
 
     def test_what_depends_on_a_time_to_come_is_not_known(self, alice: Caller) -> None:
         matrices = {"kind": "neuropil_matrices"}

@@ -33,10 +33,11 @@ def test_a_form_sent_as_it_comes_means_the_kinds_defaults(name: str) -> None:
     needed = {"ids": ["\n".join(example["ids"])]}
     if "locations" in kind.example:
         needed["locations"] = [f'{{"{example["ids"][0]}": [[1, 2, 3]]}}']
+    words = [word for word in ("table", "id_column") if word in kind.example]
+    needed |= {word: [example[word]] for word in words}
     read = kind.parameters.model_validate(parameters_from(kind, as_it_comes | needed)).model_dump(mode="json")
-    plain = kind.parameters.model_validate(
-        {"ids": example["ids"]} | ({"locations": read["locations"]} if "locations" in read else {})
-    )
+    asked = {word: example[word] for word in ("ids", *words)}
+    plain = kind.parameters.model_validate(asked | {name: read[name] for name in ("locations",) if name in read})
     assert read == plain.model_dump(mode="json")
 
 

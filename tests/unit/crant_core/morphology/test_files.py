@@ -2,11 +2,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import navis
 import numpy as np
 import pytest
 
 from crant_core.datasets import Dataset
-from crant_core.errors import InvalidParameters
+from crant_core.errors import InvalidInput, InvalidParameters
+from crant_core.morphology import neuron_of
 from crant_core.morphology.files import files_for
 from crant_core.morphology.made import Made
 from crant_core.skeleton import Skeleton
@@ -88,3 +90,55 @@ def test_each_file_is_read_back_and_says_what_it_is(tmp_path):
 def test_nothing_else_is_left_in_the_folder(tmp_path):
     files_for(tmp_path, [ONE]).save(made(), DATASET, TIME)
     assert [path.name for path in tmp_path.iterdir()] == [f"{ONE}.swc"]
+
+
+def test_a_home_is_found(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert files_for("~/skeletons/", [ONE]).path(ONE) == tmp_path / "skeletons" / f"{ONE}.swc"
+
+
+@pytest.mark.parametrize("name", ["", " ", "a.txt", "cell_{root_id}.obj"])
+def test_names_that_nobody_means_are_refused(name):
+    with pytest.raises(InvalidParameters):
+        files_for(name, [ONE])
+
+
+@pytest.mark.parametrize("name", ["taken/a.swc", "taken/deeper/", "folder/a.swc"])
+def test_what_cannot_be_written_is_refused_before_with_its_path(tmp_path, name):
+    (tmp_path / "taken").write_text("a file")
+    (tmp_path / "folder").mkdir()
+    files = files_for(tmp_path / "{root_id}.swc", [ONE])
+    (tmp_path / f"{ONE}.swc").mkdir()
+    with pytest.raises(InvalidInput, match=str(ONE)):
+        files.check([ONE], DATASET)
+    if name.startswith("taken"):
+        with pytest.raises(InvalidInput, match="taken"):
+            files_for(f"{tmp_path}/{name}", [ONE]).check([ONE], DATASET)
+
+
+def test_a_precomputed_folder_is_for_one_way_of_making(tmp_path):
+    first, other = ({"method": "wavefront", "edges_per_step": step} for step in (3.0, 6.0))
+    before = files_for(tmp_path, [ONE], "precomputed", first)
+    before.save(made(), DATASET, TIME)
+    info = (tmp_path / "info").read_bytes()
+    assert b'"method": "wavefront", "edges_per_step": 3.0' in info
+    before.check([OTHER], DATASET)
+    after = files_for(tmp_path, [OTHER], "precomputed", other)
+    for step in (lambda: after.check([OTHER], DATASET), lambda: after.save(made(OTHER), DATASET, TIME)):
+        with pytest.raises(InvalidInput, match="another way"):
+            step()
+    assert (tmp_path / "info").read_bytes() == info
+    assert not (tmp_path / str(OTHER)).exists()
+
+
+def test_navis_reads_id_units_and_soma_of_an_swc(tmp_path):
+    path = files_for(tmp_path / "a.swc", [ONE]).save(made(soma=0), DATASET, TIME)
+    neuron = navis.read_swc(path)
+    assert (neuron.id, str(neuron.units), neuron.soma) == (ONE, "1 nanometer", 1)
+    assert neuron.nodes.node_id.tolist() == [1, 2]
+
+
+def test_parquet_comes_back_as_the_same_neuron(tmp_path):
+    path = files_for(tmp_path / "a.parquet", [ONE]).save(made(), DATASET, TIME)
+    neuron = neuron_of(read_parquet(path.read_bytes()), ONE)
+    assert (neuron.id, neuron.nodes.parent_id.tolist(), neuron.nodes.radius.tolist()) == (ONE, [-1, 0], [3, 2])

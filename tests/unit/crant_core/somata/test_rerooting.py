@@ -6,7 +6,7 @@ import navis
 import numpy as np
 import pytest
 
-from crant_core.errors import InvalidInput, WrongType, WrongUnitWarning
+from crant_core.errors import InvalidInput, InvalidParameters, WrongType, WrongUnitWarning
 from crant_core.somata import reroot_at_soma
 from tests.unit.crant_core.somata.test_skeletons import line
 
@@ -80,7 +80,19 @@ def test_voxels_are_those_of_the_dataset():
 
 def test_nanometres_for_voxels_are_noticed():
     with pytest.warns(WrongUnitWarning, match="voxels"):
-        reroot_at_soma(line([100] * 10), [4000, 0, 0], dataset="latest")
+        neuron = reroot_at_soma(line([100] * 10), [4000, 0, 0], dataset="latest")
+    assert (neuron.root.tolist(), neuron.soma, neuron._soma_found) == ([1], None, False)
+
+
+def test_a_plain_list_is_a_list_also_with_one_neuron_twice():
+    one, other = neurons(2)
+    assert reroot_at_soma([one, one, other], [AT_NODE_5] * 3, dataset="latest") == [one, one, other]
+    assert [one.soma, other.soma] == [5, 5]
+
+
+def test_unknown_options_of_the_search_are_refused():
+    with pytest.raises(InvalidParameters, match=r"no option 'min_radius'.*min_rad"):
+        reroot_at_soma(neurons(), detect_soma_kwargs={"min_radius": 5}, dataset="latest")
 
 
 @pytest.mark.parametrize(

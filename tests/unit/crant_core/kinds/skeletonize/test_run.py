@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import fields
 from datetime import UTC, datetime
 
 import pyarrow.parquet as pq
@@ -12,11 +13,13 @@ from pydantic import ValidationError
 from crant_core.errors import InvalidParameters, MeshNotFound, NotARoot, SkeletonError
 from crant_core.kinds import skeletons
 from crant_core.kinds.base import Context, DoneItem, File, ItemResult
+from crant_core.kinds.l2_skeletons.spec import L2SkeletonsOptions
 from crant_core.kinds.registry import get_kind, load_runner
 from crant_core.kinds.skeletonize import run
-from crant_core.kinds.skeletonize.spec import SkeletonizeOptions
+from crant_core.kinds.skeletonize.spec import FINEST_STEP, SkeletonizeOptions
 from crant_core.mesh import Mesh
 from crant_core.morphology.choices import chosen
+from crant_core.skeleton import Options, options
 from crant_core.skeleton.parquet import read_parquet
 from crant_core.skeleton.precomputed import read_precomputed
 from crant_core.skeleton.swc import read_swc
@@ -129,7 +132,7 @@ class TestRun:
         assert measured[0] == measured[1]
 
     def test_parameters_reach_the_engine(self, source):
-        fine, coarse = (run.run(context(source, step_size=step), str(TUBE)) for step in (1, 4))
+        fine, coarse = (run.run(context(source, step_size=step), str(TUBE)) for step in (1.5, 6))
         assert coarse.metrics["n_nodes"] < fine.metrics["n_nodes"] / 2
 
     def test_quality_and_cost_are_numbers_beside_the_size(self, source):
@@ -154,6 +157,13 @@ class TestRun:
         (file,) = run.run(context(source, method="skeletor", waves=2), str(TUBE)).files
         assert (header_of(file)["method"], header_of(file)["waves"]) == ("skeletor", "2")
 
+    def test_every_option_of_the_engine_is_there(self):
+        renamed = {"edges_per_step": "step_size"}
+        assert {renamed.get(one.name, one.name) for one in fields(Options)} <= set(SkeletonizeOptions.model_fields)
+        assert FINEST_STEP == options.FINEST_STEP
+        asked = run.choices_of(SkeletonizeOptions(twig_radii=2, tip_reach=0.5, centre=False, soma_radius=900))
+        assert asked.options == Options(twig_radii=2, tip_reach=0.5, centre=False, soma_radius=900)
+
     def test_defaults_are_the_engine_s(self):
         assert run.choices_of(SkeletonizeOptions()) == chosen()
 
@@ -169,11 +179,21 @@ class TestRun:
             {"method": "skeletor", "step_size": 1.5},
             {"elsewhere": 2},
             {"step_size": 0},
+            {"step_size": 1},
+            {"method": "l2", "waves": 2},
+            {"method": "service", "heal": False},
+            {"method": "skeletor", "min_twig": 10},
+            {"waves": 2},
         ],
     )
     def test_what_cannot_be_done_is_refused_with_the_request(self, wrong):
         with pytest.raises(ValidationError):
             SkeletonizeOptions.model_validate(wrong)
+
+    def test_lists_as_texts_are_refused_with_how_to_write_them(self):
+        for kind in (SkeletonizeOptions, L2SkeletonsOptions):
+            with pytest.raises(ValidationError, match=r'write \["swc", "parquet"\]'):
+                kind.model_validate({"formats": "swc,parquet"})
 
     def test_l2_chunks_need_cave(self, source):
         with pytest.raises(InvalidParameters, match="CAVE"):
