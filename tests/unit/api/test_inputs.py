@@ -158,7 +158,7 @@ def test_a_million_ids_become_a_job(alice: Caller, engine: Engine) -> None:
     assert sent.json()["count"] == alice("GET", sent.headers["location"]).json()["count"] == 1_000_000
     answer = alice("POST", "/v1/jobs", json={"kind": "meshes", "dataset": "demo", "params": {"input": name}})
     assert (answer.status_code, answer.json()["given"]) == (202, 1_000_000)
-    ids = engine.units.input_ids(engine.jobs.get(answer.json()["id"], ALICE))
+    ids = engine.jobs.input_ids(engine.jobs.get(answer.json()["id"], ALICE))
     assert (len(ids), ids[0], ids[-1]) == (1_000_000, ROOT, ROOT + 999_999)
 
 

@@ -84,7 +84,7 @@ def test_a_missing_skeleton_is_made_by_a_job_and_waited_for(
     worker.join()
     ordered = engine.jobs.recent(ALICE)[-1]
     assert (ordered.kind, ordered.parameters["formats"]) == ("skeletonize", ["swc"])
-    assert engine.units.input_ids(ordered) == [ROOTS[0]]
+    assert engine.jobs.input_ids(ordered) == [ROOTS[0]]
 
 
 def test_one_that_cannot_be_made_says_why(client: SkeletonClient, engine: Engine) -> None:
@@ -115,7 +115,7 @@ def test_several_come_at_once_and_missing_ones_are_ordered_once(
     client.fetch_skeletons(ROOTS, generate_missing_skeletons=True)
     assert client.generate_bulk_skeletons_async(ROOTS) > 0
     [ordered] = engine.jobs.recent(ALICE)
-    assert engine.units.input_ids(ordered) == [ROOTS[2]]
+    assert engine.jobs.input_ids(ordered) == [ROOTS[2]]
 
 
 def test_a_cancelled_order_is_made_anew(alice: Caller, engine: Engine) -> None:

@@ -104,7 +104,7 @@ def test_a_download_that_breaks_goes_on_where_it_broke(server: Server, job: Job,
     server.breaks = 2
     job.fetch(tmp_path)
     assert big(tmp_path) == FILES["big.bin"]
-    assert server.asked[-3:] == [None, "bytes=512000-", "bytes=768000-"]
+    assert [wanted for wanted in server.asked if wanted] == ["bytes=512000-", "bytes=768000-"]
     assert {path.name for path in tmp_path.iterdir()} == set(FILES)
 
 
@@ -113,7 +113,7 @@ def test_the_next_run_goes_on_with_what_an_earlier_one_left(server: Server, job:
     (tmp_path / f"big.bin.{digest[:12]}.part").write_bytes(FILES["big.bin"][:1000])
     job.fetch(tmp_path)
     assert big(tmp_path) == FILES["big.bin"]
-    assert server.asked[-1] == "bytes=1000-"
+    assert [wanted for wanted in server.asked if wanted] == ["bytes=1000-"]
     asked = len(server.asked)
     job.fetch(tmp_path)
     assert len(server.asked) == asked  # all there and sound
