@@ -201,20 +201,23 @@ class TestOtherLibraries:
 
     @pytest.mark.parametrize("number", [0, 1])
     def test_ncollpyde(self, number):
-        ncollpyde = pytest.importorskip("ncollpyde")
+        import ncollpyde
+
         mesh = self.meshes[number]
         volume = ncollpyde.Volume(mesh.vertices.astype(np.float32), mesh.faces.astype(np.uint32))
         self.settle(ALL, volume.contains(self.points, threads=False), number)
 
     @pytest.mark.parametrize("number", [0, 1])
     def test_navis(self, number):
-        navis = pytest.importorskip("navis")
+        import navis
+
         volume = navis.Volume(self.meshes[number].vertices, self.meshes[number].faces)
         self.settle(ALL, np.asarray(navis.in_volume(self.points, volume)), number)
 
     @pytest.mark.parametrize("number", [0, 1])
     def test_vtk(self, number):
-        pyvista = pytest.importorskip("pyvista")
+        import pyvista
+
         surface = pyvista.make_tri_mesh(self.meshes[number].vertices, self.meshes[number].faces)
         chosen = np.arange(len(self.points))[::10]
         cloud = pyvista.PolyData(self.points[chosen])
