@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from crant_core.jobs.tables import ItemRow
+from crant_core.kinds.skeletonize.spec import SPEC
 from tests.fixtures.neurons import live_roots, roots_at
 from tests.fixtures.service import Service, running_service
 
@@ -32,7 +33,7 @@ def table(full: bool = False) -> str:
 
 def _row(processes: int) -> str:
     with tempfile.TemporaryDirectory() as folder, running_service(f"sqlite:///{Path(folder)}/jobs.sqlite") as service:
-        service.start_worker(processes)
+        service.start_worker(processes=processes)
         _run(service, live_roots()[:3], jobs=1)  # imports, machine code, connections
         began = time.perf_counter()
         items = _run(service, _roots(), JOBS)
@@ -47,7 +48,7 @@ def _roots() -> list[int]:
 
 
 def _run(service: Service, roots: Sequence[int], jobs: int) -> list[ItemRow]:
-    submitted = [service.engine.submit(roots, kind="skeletonize", code_version=3, parameters={}) for _ in range(jobs)]
+    submitted = [service.engine.submit(roots, kind="skeletonize", code_version=SPEC.code_version, parameters={}) for _ in range(jobs)]
     ended = [service.ended(job) for job in submitted]
     assert all(job.state == "succeeded" for job in ended), service.logs()
     return [item for job in ended for item in service.engine.jobs.items(job.id, limit=1000)]
