@@ -37,7 +37,7 @@ CrantError
 │   ├── SourceTokenMissing
 │   ├── SourceUnavailable           (retryable)
 │   └── Truncated                   the server cut the answer short
-├── StoreUnavailable                the artifact store cannot be written (retryable)
+├── StoreUnavailable                the artifact store cannot be written or read (retryable)
 ├── SkeletonError                   a mesh from which no skeleton can be made
 │   └── IdMismatch                  a skeleton that leads out of its neuron
 ├── NotInstalled                    a package or program that this needs is not there
@@ -322,7 +322,7 @@ class Truncated(SourceError):
 
 
 class StoreUnavailable(CrantError):
-    """The artifact store cannot be written."""
+    """The artifact store cannot be written or read."""
 
     code = "store_unavailable"
     retryable = True

@@ -27,6 +27,7 @@ from crant_core.jobs.repository.jobs import JobRepository, Viewer
 from crant_core.jobs.repository.planning import CHUNK, NewItem, PlanRepository
 from crant_core.jobs.repository.recording import Outcome, StoredFile
 from crant_core.jobs.repository.reuse import batches
+from crant_core.jobs.repository.stored import StoredRepository
 from crant_core.jobs.repository.units import ClaimedUnit, UnitRepository
 from crant_core.jobs.tables import ItemRow
 from crant_core.kinds.addresses import addresses
@@ -34,6 +35,7 @@ from crant_core.kinds.base import Context, DoneItem, File, JobResults, KindSpec,
 from crant_core.kinds.registry import get_kind, load_runner
 from crant_core.sources.base import Source
 from crant_core.times import TimeBase, parse_at
+from worker.losses import forget_lost
 from worker.manifest import manifest
 from worker.outbox import Outbox
 from worker.rows import rows_of
@@ -60,6 +62,7 @@ class Runner:
     ) -> None:
         self.units = units
         self.plans = PlanRepository(units)
+        self.stored = StoredRepository(units.database)
         self.jobs = jobs
         self.store = store
         self.open_source = open_source
@@ -100,13 +103,19 @@ class Runner:
         position, planned = 0, module.plan(self._context(unit, source, moment), ids)
         for chunk in batches(planned, CHUNK):
             items = [_new_item(item, address) for item in chunk]
+            self._forget_lost(unit, [item.address for item in items])
             _patiently(self.plans.add)(unit, position, items)
             position += len(items)
         _patiently(self.plans.complete)(unit, moment, first_size=kind.items_per_unit, largest_size=kind.most_items)
 
+    def _forget_lost(self, unit: ClaimedUnit, addresses: Sequence[str | None]) -> None:
+        if unit.job.reuse and (known := [address for address in addresses if address is not None]):
+            _patiently(forget_lost)(self.stored, self.store, known)
+
     def _run(self, unit: ClaimedUnit) -> None:
         _, module = _science(unit)
         if unit.job.reuse and any(item.address for item in unit.items):
+            self._forget_lost(unit, [item.address for item in unit.items])
             unit = _patiently(self.units.take_known)(unit)
         outbox = Outbox(self.units, unit, _patiently)
         context = _prepared(unit, module, self._context(unit, self.open_source(unit.job.dataset), _time_of(unit)))

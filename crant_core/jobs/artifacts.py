@@ -1,11 +1,16 @@
-"""Result files, stored under the checksum of their bytes: a repeated result is the same file, a torn one cannot be."""
+"""Result files, stored under the checksum of their bytes: a repeated result is the same file, a torn one cannot be.
+
+Disks lose and damage files all the same, and people delete them. So whether a file is there is asked with its size,
+and its checksum is compared when it is read; a damaged one is put aside, and the next writer stores it anew.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
@@ -13,6 +18,8 @@ from urllib.parse import unquote, urlsplit
 from cloudfiles import CloudFiles
 
 from crant_core.errors import NotFound, StoreUnavailable
+
+_ASKED_AT_ONCE = 16  #: sizes of files in an object store
 
 
 class ArtifactStore(Protocol):
@@ -36,6 +43,9 @@ class ArtifactStore(Protocol):
             There is no such file, or it is damaged.
         """
 
+    def missing(self, sizes: Mapping[str, int]) -> set[str]:
+        """Say which files are not there, or not of their size: sizes by sha256."""
+
     def local_path(self, sha256: str) -> Path | None:
         """Return the file's path where there is one on this machine."""
 
@@ -45,13 +55,14 @@ class CloudStore:
 
     def __init__(self, url: str) -> None:
         self.files = CloudFiles(url, progress=False, num_threads=1)
+        self._asking = CloudFiles(url, progress=False, num_threads=_ASKED_AT_ONCE)
         self.folder = Path(unquote(urlsplit(url).path)) if url.startswith("file://") else None
 
     def put(self, data: bytes) -> str:
         """Store bytes whole or not at all, and return their sha256 in hex."""
         sha256 = hashlib.sha256(data).hexdigest()
         try:
-            if not self.files.exists(_path(sha256)):
+            if self.missing({sha256: len(data)}):
                 self._write(_path(sha256), data)
         except OSError as error:
             raise StoreUnavailable(f"the artifact store cannot be written: {error}") from error
@@ -75,8 +86,26 @@ class CloudStore:
         """Read bytes back and check them."""
         data = self.files.get(_path(sha256), raw=True)
         if data is None or hashlib.sha256(data).hexdigest() != sha256:
-            raise NotFound(f"the artifact store has no sound file {sha256}", value=sha256)
+            self._put_aside(sha256)
+            hint = "submit the job again: results whose files are gone or damaged are made again"
+            raise NotFound(f"the artifact store has no sound file {sha256}", value=sha256, hint=hint)
         return bytes(data)
+
+    def _put_aside(self, sha256: str) -> None:
+        """Take a damaged file out of the way; one in an object store stays, as reading it may be what failed."""
+        if path := self.local_path(sha256):
+            with suppress(OSError):  # the store may be read-only here
+                path.replace(path.with_name(f"{sha256}.damaged"))
+
+    def missing(self, sizes: Mapping[str, int]) -> set[str]:
+        """Say which files are not there, or not of their size; nothing is read."""
+        if self.folder is not None:
+            try:
+                return {sha256 for sha256, size in sizes.items() if _size(self.folder / _path(sha256)) != size}
+            except OSError as error:
+                raise StoreUnavailable(f"the artifact store cannot be read: {error}") from error
+        found = self._asking.size([_path(sha256) for sha256 in sizes]) if sizes else {}
+        return {sha256 for sha256, size in sizes.items() if found.get(_path(sha256)) != size}
 
     def local_path(self, sha256: str) -> Path | None:
         """Return the file's path where there is one on this machine."""
@@ -86,6 +115,13 @@ class CloudStore:
     def drafts(self) -> Iterator[Path]:
         """List what writers that died left behind (file systems only)."""
         return self.folder.glob("*/*.draft") if self.folder else iter(())
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return None
 
 
 def _path(sha256: str) -> str:
