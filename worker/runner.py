@@ -20,23 +20,26 @@ import structlog
 from billiard.exceptions import SoftTimeLimitExceeded
 from sqlalchemy.exc import OperationalError
 
+from crant_core.datasets import Dataset
 from crant_core.errors import CrantError, Internal, LeaseLost, TimeLimit
 from crant_core.jobs.artifacts import ArtifactStore
 from crant_core.jobs.model import Role
 from crant_core.jobs.repository.jobs import JobRepository, Viewer
 from crant_core.jobs.repository.planning import CHUNK, NewItem, PlanRepository
 from crant_core.jobs.repository.recording import Outcome, StoredFile
+from crant_core.jobs.repository.results import ResultRows
 from crant_core.jobs.repository.reuse import batches
 from crant_core.jobs.repository.stored import StoredRepository
 from crant_core.jobs.repository.units import ClaimedUnit, UnitRepository
 from crant_core.jobs.tables import ItemRow
 from crant_core.kinds.addresses import addresses
-from crant_core.kinds.base import Context, DoneItem, File, JobResults, KindSpec, PlannedItem
+from crant_core.kinds.base import Context, File, JobResults, KindSpec, PlannedItem
 from crant_core.kinds.registry import get_kind, load_runner
 from crant_core.sources.base import Source
 from crant_core.times import TimeBase, parse_at
+from worker import manifest
+from worker.done import DoneItems
 from worker.losses import forget_lost
-from worker.manifest import manifest
 from worker.outbox import Outbox
 from worker.rows import rows_of
 
@@ -152,13 +155,17 @@ class Runner:
     def _finish(self, unit: ClaimedUnit) -> None:
         _, module = _science(unit)
         context = self._context(unit, self.open_source(unit.job.dataset), _time_of(unit))
-        done = self.units.done_items(unit.job.id)
-        items = [DoneItem(key=row.key, metrics=row.metrics, files=tuple(names)) for row, names in done]
-        made = module.finish(context, items)
+        made = module.finish(context, DoneItems(self.units, unit.job.id, context.check))
         rows = [rows_of(file, self.sql_rows) for file in made if file.table is not None]
         files = [self._store(file) for file in made]
-        files.append(self._store(manifest(self.jobs, unit.job, context.source.dataset, files, rows)))
+        files.append(self._store_manifest(unit, context.source.dataset, files, rows))
         _patiently(self.units.complete_finish)(unit, files, rows)
+
+    def _store_manifest(
+        self, unit: ClaimedUnit, dataset: Dataset, files: Sequence[StoredFile], rows: Sequence[ResultRows]
+    ) -> StoredFile:
+        sha256, size = self.store.put_parts(manifest.manifest(self.jobs, unit.job, dataset, files, rows))
+        return StoredFile(name=manifest.NAME, media_type=manifest.MEDIA_TYPE, size=size, sha256=sha256, meta={})
 
     def _context(self, unit: ClaimedUnit, source: Source, moment: TimeBase) -> Context:
         def results_of(job_id: str) -> JobResults:

@@ -9,16 +9,20 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from io import BytesIO
 from pathlib import Path
-from typing import Protocol
+from shutil import copyfileobj
+from tempfile import TemporaryFile
+from typing import IO, Protocol
 from urllib.parse import unquote, urlsplit
 
 from cloudfiles import CloudFiles
 
 from crant_core.errors import NotFound, StoreUnavailable
 
+_PART = 1 << 20  #: bytes
 _ASKED_AT_ONCE = 16  #: sizes of files in an object store
 
 
@@ -33,6 +37,9 @@ class ArtifactStore(Protocol):
         StoreUnavailable
             The disk is full, or the store does not answer.
         """
+
+    def put_parts(self, parts: Iterable[bytes]) -> tuple[str, int]:
+        """Store bytes that come in parts, as `put` does but without holding them; return their sha256 and size."""
 
     def get(self, sha256: str) -> bytes:
         """Read bytes back and check them.
@@ -54,6 +61,7 @@ class CloudStore:
     """The store on CloudFiles: `file:///…`, `s3://…`, `gs://…`, and `mem://…` for tests."""
 
     def __init__(self, url: str) -> None:
+        self.url = url
         self.files = CloudFiles(url, progress=False, num_threads=1)
         self._asking = CloudFiles(url, progress=False, num_threads=_ASKED_AT_ONCE)
         self.folder = Path(unquote(urlsplit(url).path)) if url.startswith("file://") else None
@@ -68,16 +76,29 @@ class CloudStore:
             raise StoreUnavailable(f"the artifact store cannot be written: {error}") from error
         return sha256
 
-    def _write(self, path: str, data: bytes) -> None:
+    def put_parts(self, parts: Iterable[bytes]) -> tuple[str, int]:
+        """Store bytes that come in parts, without holding them; return their sha256 in hex and their size."""
+        try:
+            with TemporaryFile() as spool:
+                sha256, size = _spooled(spool, parts)
+                if self.missing({sha256: size}):
+                    spool.seek(0)
+                    self._write(_path(sha256), spool)
+        except OSError as error:
+            raise StoreUnavailable(f"the artifact store cannot be written: {error}") from error
+        return sha256, size
+
+    def _write(self, path: str, data: bytes | IO[bytes]) -> None:
         """Object stores publish an upload when it is whole; a file system needs a rename for that."""
         if self.folder is None:
-            self.files.put(path, data, compress=None, raw=True)
+            is_simple = isinstance(data, bytes) or self.url.startswith("mem://")
+            self.files.put(path, _whole(data) if is_simple else data, compress=None, raw=True)
             return
         target = self.folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         draft = target.with_name(f"{target.name}.{secrets.token_hex(4)}.draft")
         with draft.open("wb") as file:
-            file.write(data)
+            copyfileobj(BytesIO(data) if isinstance(data, bytes) else data, file, _PART)
             file.flush()
             os.fsync(file.fileno())
         draft.replace(target)
@@ -115,6 +136,19 @@ class CloudStore:
     def drafts(self) -> Iterator[Path]:
         """List what writers that died left behind (file systems only)."""
         return self.folder.glob("*/*.draft") if self.folder else iter(())
+
+
+def _spooled(spool: IO[bytes], parts: Iterable[bytes]) -> tuple[str, int]:
+    digest, size = hashlib.sha256(), 0
+    for part in parts:
+        digest.update(part)
+        size += spool.write(part)
+    spool.flush()
+    return digest.hexdigest(), size
+
+
+def _whole(data: bytes | IO[bytes]) -> bytes:
+    return data if isinstance(data, bytes) else data.read()
 
 
 def _size(path: Path) -> int | None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -55,6 +57,40 @@ class Interleavings(RuleBasedStateMachine):
     def deliver_again(self, choice: int) -> None:
         unit_id, token = self.tokens[choice % len(self.tokens)]
         assert self.engine.units.claim(unit_id, token, "again") is None
+
+    @rule(choice=CHOICE)
+    def a_message_comes_late(self, choice: int) -> None:
+        """Units are to be had as long as they are queued and their jobs go on, whoever heard of them and when."""
+        with self.database.reading() as session:
+            units = session.execute(select(UnitRow.id, UnitRow.state, UnitRow.job_id).order_by(UnitRow.id)).all()
+        unit = units[choice % len(units)]
+        [job] = [job for job, _ in self.jobs if job.id == unit.job_id]
+        is_free = unit.state == UnitState.QUEUED and JobState(self.engine.see(job).state).active
+        assert (self._claim(unit.id) is not None) == is_free
+
+    def _claim(self, unit_id: int) -> ClaimedUnit | None:
+        self.engine.tokens += 1
+        unit = self.engine.units.claim(unit_id, f"token-{self.engine.tokens}", "late")
+        if unit:
+            self.held.append(self.engine.units.take_known(unit) if unit.role == Role.RUN else unit)
+        return unit
+
+    @rule(choice=CHOICE, death=st.sampled_from(["crash", "silence", "cancel"]), idle=st.booleans())
+    @precondition(lambda self: self.held)
+    def a_zombie_works(self, choice: int, death: str, *, idle: bool) -> None:
+        """A worker loses its unit, somebody else takes it if it is to be had, and then the first one goes on."""
+        unit = self.held.pop(choice % len(self.held))
+        if not self.engine.units.is_held(unit):
+            return
+        if death == "crash":
+            self.engine.units.give_back(unit.token, WorkerLost())
+        elif death == "silence":
+            self.pass_time(61)
+        else:
+            self.engine.control.cancel(unit.job.id)
+        self._claim(unit.id)
+        with pytest.raises(LeaseLost):
+            self._work(replace(unit, items=()) if idle else unit)
 
     @rule(choice=CHOICE, error=st.sampled_from([None, None, MeshNotFound(), SourceUnavailable()]), whole=st.booleans())
     @precondition(lambda self: self.held)
@@ -136,6 +172,14 @@ class Interleavings(RuleBasedStateMachine):
             events = self.engine.jobs.events(job.id)
             ends = Counter(event.data["key"] for event in events if event.type == "item_succeeded")
             assert all(count == 1 for count in ends.values())
+
+    @invariant()
+    def nobody_makes_what_another_is_making(self) -> None:
+        at_work = [unit for unit in self.held if unit.job.reuse and self.engine.units.is_held(unit)]
+        with self.database.reading() as session:
+            is_open = set(session.scalars(select(ItemRow.id).where(ItemRow.state == ItemState.PENDING)))
+        making = Counter(item.address for unit in at_work for item in unit.items if item.id in is_open)
+        assert all(count == 1 for count in making.values())
 
     @invariant()
     def results_are_of_items_that_succeeded(self) -> None:

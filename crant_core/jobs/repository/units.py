@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, bindparam, delete, exists, insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -60,6 +61,15 @@ class ClaimedUnit:
     token: str
     job: JobRow
     items: tuple[ItemRow, ...]  #: those to be worked on
+
+
+class FinishedItem(NamedTuple):
+    """An item that succeeded, with the names of its files."""
+
+    position: int
+    key: str
+    metrics: dict[str, Any]
+    files: tuple[str, ...]
 
 
 class UnitRepository:
@@ -155,20 +165,18 @@ class UnitRepository:
             else:
                 requeue(row, max(row.not_before or now, now + reuse.LOOK_AGAIN))
 
-    def done_items(self, job_id: str) -> list[tuple[ItemRow, list[str]]]:
-        """Return the succeeded items in order, each with the names of its files."""
+    def done_items(self, job_id: str, *, after: int = -1, limit: int = 1000) -> list[FinishedItem]:
+        """List succeeded items in order, after a position, each with the names of its files."""
+        fields = (ItemRow.id, ItemRow.position, ItemRow.key, ItemRow.metrics)
+        done = (ItemRow.job_id == job_id, ItemRow.state == ItemState.SUCCEEDED, ItemRow.position > after)
         with self.database.reading() as session:
-            rows = session.scalars(
-                select(ItemRow)
-                .where(ItemRow.job_id == job_id, ItemRow.state == ItemState.SUCCEEDED)
-                .order_by(ItemRow.position)
-            ).all()
+            rows = session.execute(select(*fields).where(*done).order_by(ItemRow.position).limit(limit)).all()
             names: dict[int | None, list[str]] = {}
-            for item_id, name in session.execute(
-                select(ArtifactRow.item_id, ArtifactRow.name).where(ArtifactRow.job_id == job_id)
-            ):
-                names.setdefault(item_id, []).append(name)
-            return [(row, names.get(row.id, [])) for row in rows]
+            for batch in reuse.batches(row.id for row in rows):
+                files = select(ArtifactRow.item_id, ArtifactRow.name).where(ArtifactRow.item_id.in_(batch))
+                for item_id, name in session.execute(files.order_by(ArtifactRow.id)):
+                    names.setdefault(item_id, []).append(name)
+        return [FinishedItem(row.position, row.key, row.metrics, tuple(names.get(row.id, ()))) for row in rows]
 
     def complete_finish(self, unit: ClaimedUnit, files: Sequence[StoredFile], rows: Sequence[ResultRows] = ()) -> None:
         """Store the job's own files and rows, in the place of those of an earlier finish, and end it."""

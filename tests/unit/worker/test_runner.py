@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
@@ -12,7 +13,7 @@ from crant_core.errors import MeshNotFound, SourceUnavailable, VersionNotFound
 from crant_core.jobs.model import ItemState, JobState
 from crant_core.jobs.queue import MemoryQueue
 from crant_core.jobs.tables import EdgeRow
-from crant_core.kinds.base import Context, ItemResult, PlannedItem
+from crant_core.kinds.base import Context, DoneItem, File, ItemResult, PlannedItem
 from crant_core.kinds.files import columns, parquet
 from tests.unit.worker.house import House
 from worker import runner as runner_module
@@ -310,3 +311,30 @@ def test_rows_of_the_finish_go_to_sql_and_the_manifest_says_whether(
     assert manifest["sql"] == [described]
     with house.engine.database.reading() as session:
         assert len(session.scalars(select(EdgeRow.post).where(EdgeRow.job_id == job.id)).all()) == stored
+
+
+def test_a_finish_reads_its_items_a_page_at_a_time_and_again(
+    house: House, science: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.done._PAGE", 3)
+    seen = []
+
+    def finish(context: Context, items: Iterable[DoneItem]) -> list[File]:
+        seen.extend([(item.key, item.files) for item in items] for _ in range(2))
+        return []
+
+    science.finish = finish
+    assert house.finish(ids=range(1, 9)).state == JobState.SUCCEEDED
+    assert seen == [[(str(key), (f"{key}.txt",)) for key in range(1, 9)]] * 2
+
+
+def test_the_manifest_of_a_second_finish_names_each_file_once(house: House, science: SimpleNamespace) -> None:
+    run = science.run
+    science.run = lambda context, key: run(context, key) if key == "1" else _raise(MeshNotFound(f"no mesh {key}"))
+    job = house.finish(ids=[1, 2])
+    science.run = run
+    house.engine.control.retry(job.id)
+    house.work()
+    manifest = json.loads(house.store.get(house.engine.jobs.artifact(job.id, "manifest.json").sha256))
+    assert [file["name"] for file in manifest["files"]] == ["1.txt", "2.txt", "all.txt"]
+    assert (manifest["failed"], manifest["counts"]["succeeded"]) == ([], 2)

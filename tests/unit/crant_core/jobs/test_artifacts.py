@@ -65,3 +65,10 @@ def test_a_file_that_was_cut_short_or_found_damaged_is_stored_anew(tmp_path: Pat
         store.get(path.name)
     assert [file.read_bytes() for file in path.parent.glob("*.damaged")] == [b"wrong"], "for people to look at"
     assert store.get(store.put(b"whole")) == b"whole"
+
+
+def test_bytes_in_parts_are_stored_as_if_they_were_whole(store: CloudStore) -> None:
+    parts = [b"one ", b"", b"two"]
+    assert store.put_parts(iter(parts)) == (hashlib.sha256(b"one two").hexdigest(), 7)
+    assert store.get(store.put(b"one two")) == b"one two"
+    assert store.put_parts(iter(parts)) == (hashlib.sha256(b"one two").hexdigest(), 7)
