@@ -1,8 +1,8 @@
 """Does one unit: claim, work, record. Knows nothing of Celery, so tests run it in their own process.
 
 A failing item fails alone and the rest goes on. An error that may pass leaves its item open and gives the unit back,
-to be tried again later. A kind may prepare the items of a unit together. A write under a lost lease raises `LeaseLost`,
-and the unit is somebody else's.
+to be tried again later. A kind may prepare the items of a unit together. A unit ends early when a job waits of which
+nothing is being done. A write under a lost lease raises `LeaseLost`, and the unit is somebody else's.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ from worker.rows import rows_of
 
 log = structlog.get_logger()
 
-_CHECK_SECONDS = 1.0  #: between two looks whether a unit is still ours
+_CHECK_SECONDS = 1.0  #: between two looks whether a unit is still ours, and whether somebody waits for its process
 
 #: a database outage of this long costs waiting, not work
 _patiently = stamina.retry(on=OperationalError, timeout=45, attempts=None, wait_max=5.0)
@@ -122,8 +122,12 @@ class Runner:
             unit = _patiently(self.units.take_known)(unit)
         outbox = Outbox(self.units, unit, _patiently)
         context = _prepared(unit, module, self._context(unit, self.open_source(unit.job.dataset), _time_of(unit)))
+        is_time = _every(_CHECK_SECONDS)
         try:
-            for item in unit.items:
+            for number, item in enumerate(unit.items):
+                if context.prepared is None and is_time() and self.units.is_awaited(unit):
+                    outbox.close(rest=unit.items[number:])
+                    return
                 outbox.add(self._run_item(module, context, item))
         except TimeLimit:
             outbox.flush()
@@ -187,14 +191,10 @@ class Runner:
 
     def _checker(self, unit: ClaimedUnit) -> Callable[[], None]:
         """Return what asks now and then whether the unit is still this worker's."""
-        asked = time.monotonic()
+        is_time = _every(_CHECK_SECONDS)
 
         def check() -> None:
-            nonlocal asked
-            if time.monotonic() - asked < _CHECK_SECONDS:
-                return
-            asked = time.monotonic()
-            if not self.units.is_held(unit):
+            if is_time() and not self.units.is_held(unit):
                 raise LeaseLost(value=unit.token)
 
         return check
@@ -214,6 +214,20 @@ class Runner:
 
 def _new_item(item: PlannedItem, address: Callable[[str], str | None]) -> NewItem:
     return NewItem(key=item.key, error=item.error, address=address(item.key), metrics=item.metrics)
+
+
+def _every(seconds: float) -> Callable[[], bool]:
+    """Return what is true when it was not for so long."""
+    last = time.monotonic()
+
+    def is_time() -> bool:
+        nonlocal last
+        if time.monotonic() - last < seconds:
+            return False
+        last = time.monotonic()
+        return True
+
+    return is_time
 
 
 def _science(unit: ClaimedUnit) -> tuple[KindSpec, Any]:

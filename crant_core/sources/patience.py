@@ -7,7 +7,7 @@ server says, without a word to anybody.
 from __future__ import annotations
 
 from inspect import signature
-from typing import Any
+from typing import Any, Self
 
 from urllib3 import BaseHTTPResponse, Retry
 
@@ -28,7 +28,7 @@ class HeedingRetry(Retry):
         error: Exception | None = None,
         _pool: Any = None,
         _stacktrace: Any = None,
-    ) -> Retry:
+    ) -> Self:
         """Count an attempt.
 
         Raises

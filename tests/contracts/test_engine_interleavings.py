@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from sqlalchemy import select
 
 from crant_core.errors import CrantError, LeaseLost, MeshNotFound, SourceUnavailable, TimeLimit, WorkerLost, WrongState
@@ -22,6 +22,8 @@ from tests.engine import ClockedDatabase, Engine, a_file, an_outcome
 
 OPEN = (UnitState.QUEUED, UnitState.RUNNING)
 ROLES = {JobState.WAITING: Role.PLAN, JobState.PLANNING: Role.PLAN, JobState.FINISHING: Role.FINISH}
+ERRORS = (None, None, MeshNotFound(), SourceUnavailable())
+WAYS = ("all", "first", "first and back")  #: of a unit's items: those done, and whether the job gets the others back
 CHOICE = st.integers(0, 100)
 
 
@@ -37,8 +39,14 @@ class Interleavings(RuleBasedStateMachine):
         self.jobs: list[tuple[JobRow, int]] = []
         self.held: list[ClaimedUnit] = []  #: in the hands of workers, living or thought dead
         self.tokens: list[tuple[int, str]] = []  #: messages that were delivered
-        self.submit(items=5, owner="alice", after=False, reuse=True)  # every story begins in the middle of things
-        self._work(self.engine.claimed())
+
+    @initialize(error=st.sampled_from([MeshNotFound(), SourceUnavailable()]), how=st.sampled_from(WAYS))
+    def begin(self, error: CrantError, how: str) -> None:
+        """Every story begins in the middle of things: two jobs with results in common, and something that failed."""
+        for owner, items in (("alice", 5), ("bob", 3)):
+            self.submit(items=items, owner=owner, after=False, reuse=True)
+            self._work(self.engine.claimed())
+        self._work(self.engine.units.take_known(self.engine.claimed()), error, how=how)
 
     @rule(items=st.integers(1, 5), owner=st.sampled_from(["alice", "bob"]), after=st.booleans(), reuse=st.booleans())
     @precondition(lambda self: len(self.jobs) < 4)
@@ -92,26 +100,32 @@ class Interleavings(RuleBasedStateMachine):
         with pytest.raises(LeaseLost):
             self._work(replace(unit, items=()) if idle else unit)
 
-    @rule(choice=CHOICE, error=st.sampled_from([None, None, MeshNotFound(), SourceUnavailable()]), whole=st.booleans())
+    @rule(
+        choice=CHOICE,
+        error=st.sampled_from([None, None, MeshNotFound(), SourceUnavailable()]),
+        how=st.sampled_from(WAYS),
+    )
     @precondition(lambda self: self.held)
-    def work(self, choice: int, error: CrantError | None, whole: bool) -> None:
+    def work(self, choice: int, error: CrantError | None, how: str) -> None:
         unit = self.held[choice % len(self.held)]
         is_holder = self.engine.units.is_held(unit)
         try:
-            self._work(unit, error, whole=whole)
+            self._work(unit, error, how=how)
         except LeaseLost:
             self.held.remove(unit)
         else:
             assert is_holder, "a write under a lost lease took effect"
 
-    def _work(self, unit: ClaimedUnit, error: CrantError | None = None, *, whole: bool = True) -> None:
+    def _work(self, unit: ClaimedUnit, error: CrantError | None = None, *, how: str = "all") -> None:
         if unit.role == Role.PLAN:
             count = {job.id: count for job, count in self.jobs}[unit.job.id]
             self.engine.plan(unit, [NewItem(key=str(n), address=f"address {n}") for n in range(count)], 2)
         elif unit.role == Role.FINISH:
             self.engine.units.complete_finish(unit, [a_file("manifest.json")])
-        elif whole:
+        elif how == "all" or not unit.items:
             self.engine.units.complete_run(unit, [an_outcome(item, error) for item in unit.items])
+        elif how == "first and back":
+            self.engine.units.complete_run(unit, [an_outcome(unit.items[0], error)], rest=unit.items[1:])
         else:
             self.engine.units.record(unit, [an_outcome(item, error) for item in unit.items[:1]])
 

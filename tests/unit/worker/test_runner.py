@@ -338,3 +338,19 @@ def test_the_manifest_of_a_second_finish_names_each_file_once(house: House, scie
     manifest = json.loads(house.store.get(house.engine.jobs.artifact(job.id, "manifest.json").sha256))
     assert [file["name"] for file in manifest["files"]] == ["1.txt", "2.txt", "all.txt"]
     assert (manifest["failed"], manifest["counts"]["succeeded"]) == ([], 2)
+
+
+def test_a_unit_ends_early_for_a_job_that_waits(
+    house: House, science: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner_module, "_CHECK_SECONDS", 0.0)
+    monkeypatch.setattr(house.engine.units, "is_awaited", lambda unit: len(ran) == 2)
+    ran, run = [], science.run
+    science.run = lambda context, key: (ran.append(key), run(context, key))[1]
+    job = house.engine.submit(ids=[1, 2, 3, 4], kind=MANY)
+    house.work()
+    assert (house.engine.see(job).state, ran) == (JobState.SUCCEEDED, ["1", "2", "3", "4"])
+    assert [attempt.items for attempt in house.engine.jobs.attempts(job.id) if attempt.seconds] == [2, 2]
+    science.prepare = lambda context, keys: ran.clear() or "what others would fetch again"
+    job = house.finish(ids=[5, 6, 7, 8], kind=MANY)
+    assert [attempt.items for attempt in house.engine.jobs.attempts(job.id) if attempt.seconds] == [4]
