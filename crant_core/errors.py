@@ -37,7 +37,7 @@ CrantError
 │   ├── SourceTokenMissing
 │   ├── SourceUnavailable           (retryable)
 │   └── Truncated                   the server cut the answer short
-├── StoreUnavailable                the artifact store cannot be written (retryable)
+├── StoreUnavailable                the artifact store cannot be written or read (retryable)
 ├── SkeletonError                   a mesh from which no skeleton can be made
 │   └── IdMismatch                  a skeleton that leads out of its neuron
 ├── NotInstalled                    a package or program that this needs is not there
@@ -92,7 +92,7 @@ class CrantError(Exception):
         return f"{self.message} ({self.hint})" if self.hint else self.message
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (type(self), self.message, self.value, self.hint)
+        return _rebuild, (type(self), self.message, self.value, self.hint), vars(self)
 
 
 def _rebuild(cls: type[CrantError], message: str, value: Any, hint: str | None) -> CrantError:
@@ -309,10 +309,29 @@ class SourceTokenMissing(SourceError, ValueError):
 
 
 class SourceUnavailable(SourceError):
-    """The data source did not answer."""
+    """The data source did not answer.
+
+    Parameters
+    ----------
+    message, value, hint
+        As of `CrantError`.
+    retry_after : float, optional
+        Seconds for which the server wants to be left alone, if it said so.
+    """
 
     code = "source_unavailable"
     retryable = True
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        value: Any = None,
+        hint: str | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message, value=value, hint=hint)
+        self.retry_after = retry_after
 
 
 class Truncated(SourceError):
@@ -322,7 +341,7 @@ class Truncated(SourceError):
 
 
 class StoreUnavailable(CrantError):
-    """The artifact store cannot be written."""
+    """The artifact store cannot be written or read."""
 
     code = "store_unavailable"
     retryable = True

@@ -1,8 +1,8 @@
 """Does one unit: claim, work, record. Knows nothing of Celery, so tests run it in their own process.
 
 A failing item fails alone and the rest goes on. An error that may pass leaves its item open and gives the unit back,
-to be tried again later. A kind may prepare the items of a unit together. A write under a lost lease raises `LeaseLost`,
-and the unit is somebody else's.
+to be tried again later. A kind may prepare the items of a unit together. A unit ends early when a job waits of which
+nothing is being done. A write under a lost lease raises `LeaseLost`, and the unit is somebody else's.
 """
 
 from __future__ import annotations
@@ -20,27 +20,32 @@ import structlog
 from billiard.exceptions import SoftTimeLimitExceeded
 from sqlalchemy.exc import OperationalError
 
+from crant_core.datasets import Dataset
 from crant_core.errors import CrantError, Internal, LeaseLost, TimeLimit
 from crant_core.jobs.artifacts import ArtifactStore
 from crant_core.jobs.model import Role
 from crant_core.jobs.repository.jobs import JobRepository, Viewer
 from crant_core.jobs.repository.planning import CHUNK, NewItem, PlanRepository
 from crant_core.jobs.repository.recording import Outcome, StoredFile
+from crant_core.jobs.repository.results import ResultRows
 from crant_core.jobs.repository.reuse import batches
+from crant_core.jobs.repository.stored import StoredRepository
 from crant_core.jobs.repository.units import ClaimedUnit, UnitRepository
 from crant_core.jobs.tables import ItemRow
 from crant_core.kinds.addresses import addresses
-from crant_core.kinds.base import Context, DoneItem, File, JobResults, KindSpec, PlannedItem
+from crant_core.kinds.base import Context, File, JobResults, KindSpec, PlannedItem
 from crant_core.kinds.registry import get_kind, load_runner
 from crant_core.sources.base import Source
 from crant_core.times import TimeBase, parse_at
-from worker.manifest import manifest
+from worker import manifest
+from worker.done import DoneItems
+from worker.losses import forget_lost
 from worker.outbox import Outbox
 from worker.rows import rows_of
 
 log = structlog.get_logger()
 
-_CHECK_SECONDS = 1.0  #: between two looks whether a unit is still ours
+_CHECK_SECONDS = 1.0  #: between two looks whether a unit is still ours, and whether somebody waits for its process
 
 #: a database outage of this long costs waiting, not work
 _patiently = stamina.retry(on=OperationalError, timeout=45, attempts=None, wait_max=5.0)
@@ -60,6 +65,7 @@ class Runner:
     ) -> None:
         self.units = units
         self.plans = PlanRepository(units)
+        self.stored = StoredRepository(units.database)
         self.jobs = jobs
         self.store = store
         self.open_source = open_source
@@ -100,18 +106,28 @@ class Runner:
         position, planned = 0, module.plan(self._context(unit, source, moment), ids)
         for chunk in batches(planned, CHUNK):
             items = [_new_item(item, address) for item in chunk]
+            self._forget_lost(unit, [item.address for item in items])
             _patiently(self.plans.add)(unit, position, items)
             position += len(items)
         _patiently(self.plans.complete)(unit, moment, first_size=kind.items_per_unit, largest_size=kind.most_items)
 
+    def _forget_lost(self, unit: ClaimedUnit, addresses: Sequence[str | None]) -> None:
+        if unit.job.reuse and (known := [address for address in addresses if address is not None]):
+            _patiently(forget_lost)(self.stored, self.store, known)
+
     def _run(self, unit: ClaimedUnit) -> None:
         _, module = _science(unit)
         if unit.job.reuse and any(item.address for item in unit.items):
+            self._forget_lost(unit, [item.address for item in unit.items])
             unit = _patiently(self.units.take_known)(unit)
         outbox = Outbox(self.units, unit, _patiently)
         context = _prepared(unit, module, self._context(unit, self.open_source(unit.job.dataset), _time_of(unit)))
+        is_time = _every(_CHECK_SECONDS)
         try:
-            for item in unit.items:
+            for number, item in enumerate(unit.items):
+                if context.prepared is None and is_time() and self.units.is_awaited(unit):
+                    outbox.close(rest=unit.items[number:])
+                    return
                 outbox.add(self._run_item(module, context, item))
         except TimeLimit:
             outbox.flush()
@@ -143,13 +159,17 @@ class Runner:
     def _finish(self, unit: ClaimedUnit) -> None:
         _, module = _science(unit)
         context = self._context(unit, self.open_source(unit.job.dataset), _time_of(unit))
-        done = self.units.done_items(unit.job.id)
-        items = [DoneItem(key=row.key, metrics=row.metrics, files=tuple(names)) for row, names in done]
-        made = module.finish(context, items)
+        made = module.finish(context, DoneItems(self.units, unit.job.id, context.check))
         rows = [rows_of(file, self.sql_rows) for file in made if file.table is not None]
         files = [self._store(file) for file in made]
-        files.append(self._store(manifest(self.jobs, unit.job, context.source.dataset, files, rows)))
+        files.append(self._store_manifest(unit, context.source.dataset, files, rows))
         _patiently(self.units.complete_finish)(unit, files, rows)
+
+    def _store_manifest(
+        self, unit: ClaimedUnit, dataset: Dataset, files: Sequence[StoredFile], rows: Sequence[ResultRows]
+    ) -> StoredFile:
+        sha256, size = self.store.put_parts(manifest.manifest(self.jobs, unit.job, dataset, files, rows))
+        return StoredFile(name=manifest.NAME, media_type=manifest.MEDIA_TYPE, size=size, sha256=sha256, meta={})
 
     def _context(self, unit: ClaimedUnit, source: Source, moment: TimeBase) -> Context:
         def results_of(job_id: str) -> JobResults:
@@ -171,14 +191,10 @@ class Runner:
 
     def _checker(self, unit: ClaimedUnit) -> Callable[[], None]:
         """Return what asks now and then whether the unit is still this worker's."""
-        asked = time.monotonic()
+        is_time = _every(_CHECK_SECONDS)
 
         def check() -> None:
-            nonlocal asked
-            if time.monotonic() - asked < _CHECK_SECONDS:
-                return
-            asked = time.monotonic()
-            if not self.units.is_held(unit):
+            if is_time() and not self.units.is_held(unit):
                 raise LeaseLost(value=unit.token)
 
         return check
@@ -198,6 +214,20 @@ class Runner:
 
 def _new_item(item: PlannedItem, address: Callable[[str], str | None]) -> NewItem:
     return NewItem(key=item.key, error=item.error, address=address(item.key), metrics=item.metrics)
+
+
+def _every(seconds: float) -> Callable[[], bool]:
+    """Return what is true when it was not for so long."""
+    last = time.monotonic()
+
+    def is_time() -> bool:
+        nonlocal last
+        if time.monotonic() - last < seconds:
+            return False
+        last = time.monotonic()
+        return True
+
+    return is_time
 
 
 def _science(unit: ClaimedUnit) -> tuple[KindSpec, Any]:

@@ -1,18 +1,29 @@
-"""Result files, stored under the checksum of their bytes: a repeated result is the same file, a torn one cannot be."""
+"""Result files, stored under the checksum of their bytes: a repeated result is the same file, a torn one cannot be.
+
+Disks lose and damage files all the same, and people delete them. So whether a file is there is asked with its size,
+and its checksum is compared when it is read; a damaged one is put aside, and the next writer stores it anew.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from io import BytesIO
 from pathlib import Path
-from typing import Protocol
+from shutil import copyfileobj
+from tempfile import TemporaryFile
+from typing import IO, Protocol
 from urllib.parse import unquote, urlsplit
 
 from cloudfiles import CloudFiles
 
 from crant_core.errors import NotFound, StoreUnavailable
+
+_PART = 1 << 20  #: bytes
+_ASKED_AT_ONCE = 16  #: sizes of files in an object store
 
 
 class ArtifactStore(Protocol):
@@ -27,6 +38,9 @@ class ArtifactStore(Protocol):
             The disk is full, or the store does not answer.
         """
 
+    def put_parts(self, parts: Iterable[bytes]) -> tuple[str, int]:
+        """Store bytes that come in parts, as `put` does but without holding them; return their sha256 and size."""
+
     def get(self, sha256: str) -> bytes:
         """Read bytes back and check them.
 
@@ -36,6 +50,9 @@ class ArtifactStore(Protocol):
             There is no such file, or it is damaged.
         """
 
+    def missing(self, sizes: Mapping[str, int]) -> set[str]:
+        """Say which files are not there, or not of their size: sizes by sha256."""
+
     def local_path(self, sha256: str) -> Path | None:
         """Return the file's path where there is one on this machine."""
 
@@ -44,29 +61,44 @@ class CloudStore:
     """The store on CloudFiles: `file:///…`, `s3://…`, `gs://…`, and `mem://…` for tests."""
 
     def __init__(self, url: str) -> None:
+        self.url = url
         self.files = CloudFiles(url, progress=False, num_threads=1)
+        self._asking = CloudFiles(url, progress=False, num_threads=_ASKED_AT_ONCE)
         self.folder = Path(unquote(urlsplit(url).path)) if url.startswith("file://") else None
 
     def put(self, data: bytes) -> str:
         """Store bytes whole or not at all, and return their sha256 in hex."""
         sha256 = hashlib.sha256(data).hexdigest()
         try:
-            if not self.files.exists(_path(sha256)):
+            if self.missing({sha256: len(data)}):
                 self._write(_path(sha256), data)
         except OSError as error:
             raise StoreUnavailable(f"the artifact store cannot be written: {error}") from error
         return sha256
 
-    def _write(self, path: str, data: bytes) -> None:
+    def put_parts(self, parts: Iterable[bytes]) -> tuple[str, int]:
+        """Store bytes that come in parts, without holding them; return their sha256 in hex and their size."""
+        try:
+            with TemporaryFile() as spool:
+                sha256, size = _spooled(spool, parts)
+                if self.missing({sha256: size}):
+                    spool.seek(0)
+                    self._write(_path(sha256), spool)
+        except OSError as error:
+            raise StoreUnavailable(f"the artifact store cannot be written: {error}") from error
+        return sha256, size
+
+    def _write(self, path: str, data: bytes | IO[bytes]) -> None:
         """Object stores publish an upload when it is whole; a file system needs a rename for that."""
         if self.folder is None:
-            self.files.put(path, data, compress=None, raw=True)
+            is_simple = isinstance(data, bytes) or self.url.startswith("mem://")
+            self.files.put(path, _whole(data) if is_simple else data, compress=None, raw=True)
             return
         target = self.folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         draft = target.with_name(f"{target.name}.{secrets.token_hex(4)}.draft")
         with draft.open("wb") as file:
-            file.write(data)
+            copyfileobj(BytesIO(data) if isinstance(data, bytes) else data, file, _PART)
             file.flush()
             os.fsync(file.fileno())
         draft.replace(target)
@@ -75,8 +107,26 @@ class CloudStore:
         """Read bytes back and check them."""
         data = self.files.get(_path(sha256), raw=True)
         if data is None or hashlib.sha256(data).hexdigest() != sha256:
-            raise NotFound(f"the artifact store has no sound file {sha256}", value=sha256)
+            self._put_aside(sha256)
+            hint = "submit the job again: results whose files are gone or damaged are made again"
+            raise NotFound(f"the artifact store has no sound file {sha256}", value=sha256, hint=hint)
         return bytes(data)
+
+    def _put_aside(self, sha256: str) -> None:
+        """Take a damaged file out of the way; one in an object store stays, as reading it may be what failed."""
+        if path := self.local_path(sha256):
+            with suppress(OSError):  # the store may be read-only here
+                path.replace(path.with_name(f"{sha256}.damaged"))
+
+    def missing(self, sizes: Mapping[str, int]) -> set[str]:
+        """Say which files are not there, or not of their size; nothing is read."""
+        if self.folder is not None:
+            try:
+                return {sha256 for sha256, size in sizes.items() if _size(self.folder / _path(sha256)) != size}
+            except OSError as error:
+                raise StoreUnavailable(f"the artifact store cannot be read: {error}") from error
+        found = self._asking.size([_path(sha256) for sha256 in sizes]) if sizes else {}
+        return {sha256 for sha256, size in sizes.items() if found.get(_path(sha256)) != size}
 
     def local_path(self, sha256: str) -> Path | None:
         """Return the file's path where there is one on this machine."""
@@ -86,6 +136,26 @@ class CloudStore:
     def drafts(self) -> Iterator[Path]:
         """List what writers that died left behind (file systems only)."""
         return self.folder.glob("*/*.draft") if self.folder else iter(())
+
+
+def _spooled(spool: IO[bytes], parts: Iterable[bytes]) -> tuple[str, int]:
+    digest, size = hashlib.sha256(), 0
+    for part in parts:
+        digest.update(part)
+        size += spool.write(part)
+    spool.flush()
+    return digest.hexdigest(), size
+
+
+def _whole(data: bytes | IO[bytes]) -> bytes:
+    return data if isinstance(data, bytes) else data.read()
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return None
 
 
 def _path(sha256: str) -> str:

@@ -221,7 +221,12 @@ class ArtifactRow(Base):
     """A stored result file; the bytes lie in the artifact store under their checksum."""
 
     __tablename__ = "artifacts"
-    __table_args__ = (UniqueConstraint("job_id", "name"), Index(None, "sha256"), Index(None, "item_id"))
+    __table_args__ = (
+        UniqueConstraint("job_id", "name"),
+        Index(None, "job_id", "id"),
+        Index(None, "sha256"),
+        Index(None, "item_id"),
+    )
 
     id: Mapped[int] = mapped_column(Number, primary_key=True)
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"))

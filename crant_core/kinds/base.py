@@ -5,7 +5,8 @@ A kind is one folder `crant_core/kinds/<name>/`. `run.py` has plain functions, t
     plan(context, ids) -> Iterable[PlannedItem] what to do, and what is known at once to be impossible; a generator
                                                 keeps memory bounded, as items are stored while they come
     run(context, key) -> ItemResult             one item; called again after a crash, so it must be idempotent
-    finish(context, items) -> list[File]        what only the whole job can say
+    finish(context, items) -> list[File]        what only the whole job can say; items are read from the database while
+                                                they are iterated, from the beginning each time, and may be a million
 
 and maybe a fourth, for what is cheaper to fetch for many items at once than for each:
 

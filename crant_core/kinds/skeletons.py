@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
 from time import perf_counter
 
 from crant_core.kinds.base import Context, DoneItem, File, ItemResult, KindSpec, Scalar
@@ -69,10 +70,11 @@ def result(context: Context, spec: KindSpec, made: Made, formats: Sequence[str])
     return ItemResult(metrics={name: numbers[name] for name in _COLUMNS if name in numbers}, files=files)
 
 
-def summary(context: Context, spec: KindSpec, items: Sequence[DoneItem], formats: Sequence[str]) -> list[File]:
+def summary(context: Context, spec: KindSpec, items: Iterable[DoneItem], formats: Sequence[str]) -> list[File]:
     """Summarize the job: the table of its neurons, `info` for Neuroglancer, and a picture if there is any neuron."""
     info = [_info(context, spec)] if "precomputed" in formats else []
-    return [table(context, spec, items, _COLUMNS), *info, *_pictures(context, spec, items)]
+    neurons, drawn = table(context, spec, items, _COLUMNS), list(islice(items, DRAWN_AT_MOST))
+    return [neurons, *info, *_pictures(context, spec, drawn, int(str(neurons.meta["n_neurons"])))]
 
 
 def _file(context: Context, spec: KindSpec, made: Made, form: str) -> File:
@@ -87,9 +89,8 @@ def _info(context: Context, spec: KindSpec) -> File:
     return File(name=INFO, media_type="application/json", data=precomputed.precomputed_info(facts), meta=facts)
 
 
-def _pictures(context: Context, spec: KindSpec, items: Sequence[DoneItem]) -> list[File]:
-    """Draw the first neurons; a job without any has no picture."""
-    drawn = items[:DRAWN_AT_MOST]
+def _pictures(context: Context, spec: KindSpec, drawn: Sequence[DoneItem], total: int) -> list[File]:
+    """Draw the first neurons of all; a job without any has no picture."""
     if not drawn:
         return []
     meta: dict[str, Scalar] = {
@@ -97,9 +98,9 @@ def _pictures(context: Context, spec: KindSpec, items: Sequence[DoneItem]) -> li
         "format": "png",
         "view": "front: x right, y down",
         "n_drawn": len(drawn),
-        "n_neurons": len(items),
+        "n_neurons": total,
     }
-    data = draw(dict(_read(context, item) for item in drawn), caption=_caption(context, len(drawn), len(items)))
+    data = draw(dict(_read(context, item) for item in drawn), caption=_caption(context, len(drawn), total))
     return [File(name=PICTURE, media_type="image/png", data=data, meta=meta)]
 
 

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from math import inf
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from requests import Response
-
 
 class Limiter(Protocol):
-    """Says when a request may be sent, and hears what came of it."""
+    """Says when a request may be sent, and hears what came of it.
+
+    Attributes
+    ----------
+    longest_wait : float
+        Seconds of `Retry-After` that are waited for within a request; of more, the request fails and says so.
+    """
+
+    longest_wait: float
 
     def wait(self, server: str) -> None:
         """Return when one more request may be sent to a server (its host and port)."""
@@ -20,6 +28,8 @@ class Limiter(Protocol):
 
 class Unlimited:
     """Every request at once, as many at a time as there are connections: see `pool`."""
+
+    longest_wait = inf  # who calls the library has nothing else to do meanwhile
 
     def wait(self, server: str) -> None:
         """Return at once."""
@@ -46,9 +56,9 @@ def server_of(url: str) -> str:
     return urlsplit(url).netloc
 
 
-def retry_after_of(response: Response) -> float | None:
+def retry_after_of(headers: Mapping[str, str]) -> float | None:
     """Read `Retry-After` in seconds; a date, which no CAVE server sends, is ignored."""
     try:
-        return max(0.0, float(response.headers["Retry-After"]))
+        return max(0.0, float(headers["Retry-After"]))
     except (KeyError, ValueError):
         return None

@@ -10,6 +10,7 @@ from urllib3 import PoolManager, Retry
 
 from crant_core.sources.answers import check_complete, check_roots, check_rows, check_terms, read_within
 from crant_core.sources.limits import limiter, retry_after_of, server_of
+from crant_core.sources.patience import heeding
 from crant_core.sources.pool import CONNECTIONS, SERVERS, connections, proxies
 
 CONNECT_SECONDS = 10.0
@@ -28,6 +29,7 @@ class BoundedAdapter(HTTPAdapter):
 
     def __init__(self, max_retries: Retry | int | None = 0) -> None:
         super().__init__(SERVERS, CONNECTIONS, max_retries, pool_block=True)
+        self.max_retries = heeding(self.max_retries)
 
     def init_poolmanager(self, *_: Any, **__: Any) -> None:
         """Have no connections of its own."""
@@ -62,7 +64,7 @@ class BoundedAdapter(HTTPAdapter):
         limits, server = limiter(), server_of(request.url or "")
         limits.wait(server)
         response = super().send(request, *args, **kwargs)
-        limits.report(server, response.status_code, retry_after_of(response))
+        limits.report(server, response.status_code, retry_after_of(response.headers))
         check_complete(response, read_within(response, ANSWER_SECONDS))
         for check in (check_roots, check_terms, check_rows):
             check(response)

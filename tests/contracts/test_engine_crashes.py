@@ -16,7 +16,7 @@ from crant_core.errors import (
     TimeLimit,
     WorkerLost,
 )
-from crant_core.jobs.model import ItemState, JobState, UnitState
+from crant_core.jobs.model import ItemState, JobState, Role, UnitState
 from crant_core.jobs.repository.units import ClaimedUnit
 from crant_core.jobs.retrying import patience
 from crant_core.jobs.tables import AttemptRow, JobRow, UnitRow
@@ -158,3 +158,28 @@ def test_two_sweepers_take_a_unit_back_once(engine: Engine) -> None:
     assert engine.units.give_back(unit.token, WorkerLost()) is False
     with engine.database.reading() as session:
         assert [row.state for row in session.query(UnitRow).filter_by(job_id=job.id, role="run")].count("queued") == 2
+
+
+def test_a_server_that_wants_to_be_left_alone_is_left_alone(engine: Engine) -> None:
+    asked = SourceUnavailable("429", retry_after=1200)
+    job = engine.planned(["1", "2"], items_per_unit=2)
+    unit = engine.claim_run(job)
+    engine.units.complete_run(unit, [an_outcome(unit.items[0], asked), an_outcome(unit.items[1])])
+    engine.pass_time(1199)
+    assert engine.claim_next() is None
+    engine.pass_time(1200 * 0.1 + 2)
+    again = engine.claimed()
+    engine.units.give_back(again.token, asked)  # as when the items of a unit are prepared together
+    engine.pass_time(1199)
+    assert engine.claim_next() is None
+    engine.pass_time(1200 * 0.1 + 2)
+    assert engine.claimed().items
+
+
+def test_a_plan_is_put_off_as_long_as_the_server_wants(engine: Engine) -> None:
+    plan = engine.claim_plan(engine.submit())
+    engine.units.give_back(plan.token, SourceUnavailable("503", retry_after=1200))
+    engine.pass_time(1199)
+    assert engine.claim_next() is None
+    engine.pass_time(1200 * 0.1 + 2)
+    assert engine.claimed().role == Role.PLAN

@@ -18,7 +18,7 @@ from crant_core.jobs.model import ItemState, JobState, Role, UnitState
 from crant_core.jobs.repository.ending import add_unit, end_attempt, finish_if_last, requeue
 from crant_core.jobs.repository.events import append, move
 from crant_core.jobs.repository.recording import Outcome, record
-from crant_core.jobs.retrying import CRASHED, patience
+from crant_core.jobs.retrying import CRASHED, patience, pause_after
 from crant_core.jobs.tables import ItemRow, JobRow, UnitRow
 
 
@@ -46,10 +46,10 @@ class Giver:
 
     def _release_whole(self, session: Session, job: JobRow, unit: UnitRow, error: CrantError, now: datetime) -> None:
         """A plan or a finish cannot be divided: it is tried again, or the job fails."""
-        patient = CRASHED if isinstance(error, WorkerLost) else patience(error.code)
-        limit = self.max_attempts if isinstance(error, WorkerLost) else patient.attempts
+        is_lost = isinstance(error, WorkerLost)
+        limit = self.max_attempts if is_lost else patience(error.code).attempts
         if error.retryable and unit.attempt < limit:
-            requeue(unit, now + patient.pause(unit.attempt))
+            requeue(unit, now + (CRASHED.pause(unit.attempt) if is_lost else pause_after(error, unit.attempt)))
             append(session, job, now, "unit_retried", role=unit.role, attempt=unit.attempt, code=error.code)
             return
         _close(unit, UnitState.FAILED)

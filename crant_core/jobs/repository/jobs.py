@@ -188,6 +188,12 @@ class JobRepository:
         with self.database.reading() as session:
             return list(session.scalars(query.order_by(ArtifactRow.id).limit(limit)))
 
+    def item_artifacts(self, job_id: str, *, after: int = 0, limit: int = 1000) -> list[ArtifactRow]:
+        """List the files of a job's items in the order they were made."""
+        query = select(ArtifactRow).where(ArtifactRow.job_id == job_id, ArtifactRow.item_id.isnot(None))
+        with self.database.reading() as session:
+            return list(session.scalars(query.where(ArtifactRow.id > after).order_by(ArtifactRow.id).limit(limit)))
+
     def artifacts_of(self, job_id: str, item_ids: Sequence[int]) -> list[ArtifactRow]:
         """List the files of the job as a whole, then those of these items."""
         of_job = ArtifactRow.item_id.is_(None)

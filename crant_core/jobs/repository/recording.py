@@ -14,7 +14,7 @@ from crant_core.errors import CrantError, LeaseLost
 from crant_core.jobs.model import ItemState
 from crant_core.jobs.repository.events import event_row
 from crant_core.jobs.repository.reuse import publish
-from crant_core.jobs.retrying import patience
+from crant_core.jobs.retrying import patience, pause_after
 from crant_core.jobs.tables import ArtifactRow, EventRow, ItemRow, JobRow, UnitRow, table_of
 
 _ITEMS = table_of(ItemRow)
@@ -66,7 +66,7 @@ class Outcome:
     @property
     def pause(self) -> timedelta:
         """How long to wait before the item is tried again."""
-        return timedelta(0) if self.error is None else patience(self.error.code).pause(self.item.attempts + 1)
+        return timedelta(0) if self.error is None else pause_after(self.error, self.item.attempts + 1)
 
 
 def record(session: Session, job: JobRow, unit: UnitRow, outcomes: Sequence[Outcome], now: datetime) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from crant_core.jobs.database import Database
 from crant_core.jobs.repository.reuse import batches, known
-from crant_core.jobs.tables import ArtifactRow, ItemRow, JobRow
+from crant_core.jobs.tables import ArtifactRow, ItemRow, JobRow, ResultRow
 
 
 class StoredRepository:
@@ -30,6 +30,12 @@ class StoredRepository:
                 for row in session.scalars(select(ArtifactRow).where(ArtifactRow.item_id.in_(batch))):
                     found.setdefault(row.item_id or 0, []).append(row)
         return found
+
+    def forget(self, lost: Mapping[str, int]) -> None:
+        """Let results be made again: addresses, and the items whose files are gone; newer results stay."""
+        with self.database.writing() as session:
+            for address, item_id in sorted(lost.items()):
+                session.execute(delete(ResultRow).where(ResultRow.address == address, ResultRow.item_id == item_id))
 
     def job_of_key(self, owner: str, key: str) -> JobRow | None:
         """Find an owner's job by its idempotency key."""

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, bindparam, delete, exists, insert, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, exists, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from crant_core.errors import CrantError
 from crant_core.jobs.database import Database
@@ -29,6 +30,7 @@ from crant_core.jobs.tables import ArtifactRow, AttemptRow, ItemRow, JobRow, Uni
 
 #: how attempts end that were taken from their worker, which may not know it yet
 TAKEN_AWAY = ("cancelled", "worker_lost", "deadline_exceeded")
+_PICKED_UP = timedelta(seconds=0.5)  #: after this, a process that is free has taken what was offered
 
 # Built once, as those in `events`.
 _UNITS = table_of(UnitRow)
@@ -60,6 +62,15 @@ class ClaimedUnit:
     token: str
     job: JobRow
     items: tuple[ItemRow, ...]  #: those to be worked on
+
+
+class FinishedItem(NamedTuple):
+    """An item that succeeded, with the names of its files."""
+
+    position: int
+    key: str
+    metrics: dict[str, Any]
+    files: tuple[str, ...]
 
 
 class UnitRepository:
@@ -117,6 +128,18 @@ class UnitRepository:
         with self.database.reading() as session:
             return session.scalar(select(UnitRow.id).where(*_held_by(unit.token))) is not None
 
+    def is_awaited(self, unit: ClaimedUnit) -> bool:
+        """Say whether a job of which nothing is being done waits in the broker for a process to be free."""
+        now = self.database.now()
+        other, mine = aliased(UnitRow), unit.job
+        is_served = exists().where(other.job_id == UnitRow.job_id, other.state == UnitState.RUNNING)
+        waits = (UnitRow.state == UnitState.QUEUED, UnitRow.hint_at <= now - _PICKED_UP, UnitRow.job_id != mine.id)
+        counts = or_(JobRow.owner != mine.owner, JobRow.priority >= mine.priority)
+        query = select(UnitRow.id).join(JobRow, JobRow.id == UnitRow.job_id)
+        with self.database.reading() as session:
+            found = session.scalar(query.where(*waits, JobRow.state.in_(ACTIVE), counts, ~is_served).limit(1))
+        return found is not None
+
     def record(self, unit: ClaimedUnit, outcomes: Sequence[Outcome]) -> None:
         """Record what became of some items, with their files, in one transaction.
 
@@ -129,7 +152,14 @@ class UnitRepository:
             job, row = hold(session, unit.job.id, unit.id, unit.token)
             record(session, job, row, outcomes, self.database.now())
 
-    def complete_run(self, unit: ClaimedUnit, outcomes: Sequence[Outcome] = (), *, seconds: float = 0.0) -> None:
+    def complete_run(
+        self,
+        unit: ClaimedUnit,
+        outcomes: Sequence[Outcome] = (),
+        *,
+        seconds: float = 0.0,
+        rest: Sequence[ItemRow] = (),
+    ) -> None:
         """Record the last items and end a unit; the last one of its job starts the finish.
 
         Items that are to be tried again, or that another unit is making, put the unit back into the queue.
@@ -140,35 +170,36 @@ class UnitRepository:
         outcomes : sequence of Outcome
         seconds : float
             The time that all its items took.
+        rest : sequence of ItemRow
+            Its last items if they were not begun: the job gets them back, for other units.
         """
         with self.database.writing() as session:
             (job, row), now = hold(session, unit.job.id, unit.id, unit.token), self.database.now()
             record(session, job, row, outcomes, now)
-            if seconds and unit.items:
-                job.item_seconds = running_mean(job.item_seconds, seconds / len(unit.items))
+            _put_back(session, job, rest)
+            if seconds and (done := len(unit.items) - len(rest)):
+                job.item_seconds = running_mean(job.item_seconds, seconds / done)
             is_open = session.scalar(_HAS_OPEN, {"unit_id": unit.id}) is not None
             how = "postponed" if is_open else "done"
-            end_attempt(session, unit.token, now, how, items=len(unit.items), seconds=seconds)
+            end_attempt(session, unit.token, now, how, items=len(unit.items) - len(rest), seconds=seconds)
             if not is_open:
                 row.state, row.lease_until = UnitState.DONE, None
                 finish_if_last(session, job, now)
             else:
                 requeue(row, max(row.not_before or now, now + reuse.LOOK_AGAIN))
 
-    def done_items(self, job_id: str) -> list[tuple[ItemRow, list[str]]]:
-        """Return the succeeded items in order, each with the names of its files."""
+    def done_items(self, job_id: str, *, after: int = -1, limit: int = 1000) -> list[FinishedItem]:
+        """List succeeded items in order, after a position, each with the names of its files."""
+        fields = (ItemRow.id, ItemRow.position, ItemRow.key, ItemRow.metrics)
+        done = (ItemRow.job_id == job_id, ItemRow.state == ItemState.SUCCEEDED, ItemRow.position > after)
         with self.database.reading() as session:
-            rows = session.scalars(
-                select(ItemRow)
-                .where(ItemRow.job_id == job_id, ItemRow.state == ItemState.SUCCEEDED)
-                .order_by(ItemRow.position)
-            ).all()
+            rows = session.execute(select(*fields).where(*done).order_by(ItemRow.position).limit(limit)).all()
             names: dict[int | None, list[str]] = {}
-            for item_id, name in session.execute(
-                select(ArtifactRow.item_id, ArtifactRow.name).where(ArtifactRow.job_id == job_id)
-            ):
-                names.setdefault(item_id, []).append(name)
-            return [(row, names.get(row.id, [])) for row in rows]
+            for batch in reuse.batches(row.id for row in rows):
+                files = select(ArtifactRow.item_id, ArtifactRow.name).where(ArtifactRow.item_id.in_(batch))
+                for item_id, name in session.execute(files.order_by(ArtifactRow.id)):
+                    names.setdefault(item_id, []).append(name)
+        return [FinishedItem(row.position, row.key, row.metrics, tuple(names.get(row.id, ()))) for row in rows]
 
     def complete_finish(self, unit: ClaimedUnit, files: Sequence[StoredFile], rows: Sequence[ResultRows] = ()) -> None:
         """Store the job's own files and rows, in the place of those of an earlier finish, and end it."""
@@ -194,6 +225,12 @@ class UnitRepository:
                 return False
             self._giver.release(session, job, unit, error, self.database.now())
             return True
+
+
+def _put_back(session: Session, job: JobRow, items: Sequence[ItemRow]) -> None:
+    for batch in reuse.batches(item.id for item in items):
+        session.execute(update(ItemRow).where(ItemRow.id.in_(batch)).values(unit_id=None))
+    job.uncut += len(items)
 
 
 def _held_by(token: str) -> tuple[ColumnElement[bool], ...]:

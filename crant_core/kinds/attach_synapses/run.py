@@ -113,8 +113,9 @@ def run(context: Context, key: str) -> ItemResult:
 
 def finish(context: Context, items: Iterable[DoneItem]) -> list[File]:
     """Write `neurons.parquet`, and `connectors.parquet`: those of all neurons, with `root_id` as it was given."""
-    done, meta = list(items), provenance(context, SPEC, _options(context)) | {"units": "nm"}
-    return [roots.table(context, SPEC, done, _COLUMNS), *concatenated(CONNECTORS, parts_with_ids(context, done), meta)]
+    meta = provenance(context, SPEC, _options(context)) | {"units": "nm"}
+    neurons = roots.table(context, SPEC, items, _COLUMNS)
+    return [neurons, *concatenated(CONNECTORS, parts_with_ids(context, items), meta)]
 
 
 def _of_neuron(rows: pd.DataFrame, root: int, options: AttachSynapsesOptions) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from time import perf_counter
 from typing import Any
 
@@ -18,7 +18,7 @@ from crant_core.morphology.making import of_l2
 Outcomes = dict[int, Made | CrantError]
 
 
-def plan(context: Context, ids: Sequence[int]) -> list[PlannedItem]:
+def plan(context: Context, ids: Sequence[int]) -> Iterator[PlannedItem]:
     """Make each distinct id an item; see `crant_core.kinds.roots.items_of`."""
     return roots.items_of(context, ids)
 
@@ -59,7 +59,7 @@ def run(context: Context, key: str) -> ItemResult:
 
 def finish(context: Context, items: Iterable[DoneItem]) -> list[File]:
     """Summarize the job: `neurons.parquet`, and `skeletons.png` when there is something to draw."""
-    return skeletons.summary(context, SPEC, list(items), _options(context).formats)
+    return skeletons.summary(context, SPEC, items, _options(context).formats)
 
 
 def _options(context: Context) -> L2SkeletonsOptions:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from time import perf_counter
 
 from crant_core.caching.meshes import Kept
@@ -28,7 +28,7 @@ _COLUMNS: Mapping[str, str] = {
 }
 
 
-def plan(context: Context, ids: Sequence[int]) -> list[PlannedItem]:
+def plan(context: Context, ids: Sequence[int]) -> Iterator[PlannedItem]:
     """Make each distinct id an item; see `crant_core.kinds.roots.items_of`."""
     return roots.items_of(context, ids)
 
@@ -62,7 +62,7 @@ def run(context: Context, key: str) -> ItemResult:
 
 def finish(context: Context, items: Iterable[DoneItem]) -> list[File]:
     """Summarize the job: `neurons.parquet`."""
-    return [roots.table(context, SPEC, list(items), _COLUMNS)]
+    return [roots.table(context, SPEC, items, _COLUMNS)]
 
 
 def _file(context: Context, key: str, kept: Kept, form: str) -> File:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from crant_core.ids import parse_id
@@ -27,7 +27,7 @@ _OF_ENGINE = (
 )
 
 
-def plan(context: Context, ids: Sequence[int]) -> list[PlannedItem]:
+def plan(context: Context, ids: Sequence[int]) -> Iterator[PlannedItem]:
     """Make each distinct id an item; see `crant_core.kinds.roots.items_of`."""
     return roots.items_of(context, ids)
 
@@ -52,7 +52,7 @@ def run(context: Context, key: str) -> ItemResult:
 
 def finish(context: Context, items: Iterable[DoneItem]) -> list[File]:
     """Summarize the job: `neurons.parquet`, and `skeletons.png` when there is something to draw."""
-    return skeletons.summary(context, SPEC, list(items), _options(context).formats)
+    return skeletons.summary(context, SPEC, items, _options(context).formats)
 
 
 def choices_of(options: SkeletonizeOptions) -> Choices:

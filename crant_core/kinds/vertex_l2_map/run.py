@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
 from crant_core.ids import parse_id
@@ -27,7 +27,7 @@ _COLUMNS: Mapping[str, str] = {
 }
 
 
-def plan(context: Context, ids: Sequence[int]) -> list[PlannedItem]:
+def plan(context: Context, ids: Sequence[int]) -> Iterator[PlannedItem]:
     """Make each distinct id an item; see `crant_core.kinds.roots.items_of`."""
     return roots.items_of(context, ids)
 
@@ -54,7 +54,7 @@ def run(context: Context, key: str) -> ItemResult:
 
 def finish(context: Context, items: Iterable[DoneItem]) -> list[File]:
     """Summarize the job: `neurons.parquet`, how much of each neuron's surface has L2 ids, and how they came about."""
-    return [roots.table(context, SPEC, list(items), _COLUMNS)]
+    return [roots.table(context, SPEC, items, _COLUMNS)]
 
 
 def _limits(options: VertexL2MapOptions) -> Limits:
