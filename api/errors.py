@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from sqlalchemy.exc import DataError, OperationalError
 from starlette.exceptions import HTTPException
 
+from api.described import PROBLEM
 from crant_core.errors import (
     AccessDenied,
     Conflict,
@@ -90,7 +91,7 @@ def _problem(status: int, code: str, detail: str, **more: Any) -> Problem:
 
 def _respond(problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
     body = problem.model_dump(mode="json", exclude_none=True)
-    return JSONResponse(body, problem.status, media_type="application/problem+json", headers=dict(headers or {}))
+    return JSONResponse(body, problem.status, media_type=PROBLEM, headers=dict(headers or {}))
 
 
 async def _on_crant_error(request: Request, error: CrantError) -> Response:

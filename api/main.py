@@ -12,6 +12,7 @@ from api import errors
 from api.body import BodyLimit
 from api.crossing import OpenToOtherSites
 from api.dashboard.views import mount_dashboard
+from api.described import describe_problems
 from api.routes import artifacts, catalogue, events, health, inputs, jobs, precomputed, results, skeletoncache, tokens
 from api.services import Services
 from crant_core.jobs.logs import configure
@@ -36,6 +37,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     for routes in (jobs, inputs, events, results, artifacts, catalogue, health, precomputed, skeletoncache, tokens):
         app.include_router(routes.router)
     mount_dashboard(app)
+    describe_problems(app)
     return app
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.metadata import version
 from threading import BoundedSemaphore
 
+from api.cave import CaveLogin
 from api.limits import RateLimit
 from crant_core.datasets import Dataset, by_name, get_dataset
 from crant_core.jobs.artifacts import CloudStore
@@ -16,7 +17,7 @@ from crant_core.jobs.repository.jobs import JobRepository
 from crant_core.jobs.repository.listing import ListingRepository
 from crant_core.jobs.repository.overview import OverviewRepository
 from crant_core.jobs.repository.stored import StoredRepository
-from crant_core.jobs.repository.tokens import TokenRepository
+from crant_core.jobs.repository.tokens import PREFIX, Identity, TokenRepository
 from crant_core.jobs.settings import Settings
 
 _UPLOADS = 2  #: uploaded files that are read at one time: that bounds memory, whoever uploads
@@ -38,8 +39,26 @@ class Services:
         self.estimates = EstimateRepository(self.database)
         self.stored = StoredRepository(self.database)
         self.tokens = TokenRepository(self.database)
+        self.cave = (
+            CaveLogin(settings.middle_auth_url, settings.middle_auth_scopes) if settings.middle_auth_url else None
+        )
         self.limits = RateLimit(settings.requests_per_minute)
         self.store = CloudStore(settings.artifacts_url)
+
+    def identify(self, token: str) -> Identity:
+        """Say whose token this is, ours or CAVE's, and count the request.
+
+        Raises
+        ------
+        TokenInvalid
+        AccessDenied
+        SourceUnavailable
+        RateLimited
+        """
+        known = self.tokens if self.cave is None or token.startswith(PREFIX) else self.cave
+        identity = known.identify(token)
+        self.limits.count(identity.token_id)
+        return identity
 
     def dataset(self, name: str) -> Dataset:
         """Find a dataset; raises `UnknownDataset`."""

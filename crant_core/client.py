@@ -26,7 +26,6 @@ from urllib.parse import quote
 
 import httpx
 from httpx_sse import SSEError, connect_sse
-from platformdirs import user_data_path
 
 from crant_core.answers import ServiceProblem, ServiceUnreachable, check, unreachable
 from crant_core.download import download, sha256_of
@@ -41,12 +40,13 @@ from crant_core.jobs.wire import (
     ItemPage,
     ItemView,
     JobPage,
-    JobRequest,
     JobView,
     KindView,
 )
+from crant_core.running import data_folder, stack_folder
+from crant_core.submission import NDJSON, body_of, lines_of
 
-__all__ = ["Crant", "Job", "ServiceProblem", "ServiceUnreachable", "data_folder"]
+__all__ = ["Crant", "Job", "ServiceProblem", "ServiceUnreachable", "data_folder", "stack_folder"]
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,11 +54,6 @@ if TYPE_CHECKING:
 
 _TIMEOUT = httpx.Timeout(30.0, read=60.0)
 _RECONNECT_SECONDS = 1.0
-
-
-def data_folder() -> Path:
-    """Return the folder where `crant up` keeps everything: `CRANT_DATA`, or the user's data folder."""
-    return Path(os.environ.get("CRANT_DATA") or user_data_path("crant"))
 
 
 class Crant:
@@ -103,7 +98,8 @@ class Crant:
         kind, dataset : str
             See `kinds` and `datasets`.
         ids : iterable of int or str
-            What to work on; few kinds do without: those on another job's results take that one's.
+            What to work on, any number. Few kinds do without: those on another job's results take that one's. A list
+            that was uploaded before is named with `input=`.
         at : str or int
             Point in time: "live", "mat", a version, or an ISO 8601 time.
         label : str
@@ -125,7 +121,7 @@ class Crant:
             The service did not accept it; nothing was stored.
         """
         chosen = {"label": label, "priority": priority, "reuse": reuse, "deadline": deadline, "after": [*after]}
-        request = _request(kind, dataset, ids, params, at=at, **chosen)
+        request = body_of(kind, dataset, ids, params, self._stored, at=at, **chosen)
         key = {"Idempotency-Key": secrets.token_hex(16)}  # a request sent again after a lost answer is the same job
         return Job(self, JobView.model_validate(self._send("POST", "/v1/jobs", json=request, headers=key)))
 
@@ -151,9 +147,24 @@ class Crant:
         ServiceProblem
             The service would not accept it.
         """
-        request = _request(kind, dataset, ids, params, at=at, reuse=reuse)
+        request = body_of(kind, dataset, ids, params, self._stored, at=at, reuse=reuse)
         answer = self._send("POST", "/v1/jobs", params={"dry_run": True}, json=request)
         return EstimateView.model_validate(answer)
+
+    def upload(self, ids: Iterable[int | str]) -> str:
+        """Store a list of ids and return its name: the parameter `input` of any number of jobs.
+
+        `submit` and `estimate` do this by themselves with lists that are longer than a request's may be.
+
+        Raises
+        ------
+        ServiceProblem
+            One of them is no id: integers and decimal strings are; floats have lost digits already.
+        """
+        return self._stored(lines_of(ids))
+
+    def _stored(self, lines: bytes) -> str:
+        return str(self._send("POST", "/v1/inputs", content=lines, headers={"Content-Type": NDJSON})["id"])
 
     def job(self, job_id: str) -> Job:
         """Return a job by its id."""
@@ -375,18 +386,10 @@ class Job:
         return neuron
 
 
-def _request(
-    kind: str, dataset: str, ids: Iterable[int | str], params: dict[str, Any], **chosen: Any
-) -> dict[str, Any]:
-    params["ids"] = [str(value) if not isinstance(value, (float, bool)) else value for value in ids]
-    request = JobRequest(kind=kind, dataset=dataset, params=params, **chosen)
-    return request.model_dump(mode="json")
-
-
 def _running_stack() -> dict[str, str]:
-    path = data_folder() / "client.json"
+    path = stack_folder() / "client.json"
     if not path.is_file():
-        hint = "start one with `crant up`, or set CRANT_URL and CRANT_TOKEN"
+        hint = "start one with `crant up`; or set CRANT_DATA to the folder of one, or CRANT_URL and CRANT_TOKEN"
         raise NotFound("no service is known here", value=str(path), hint=hint)
     found: dict[str, str] = json.loads(path.read_text())
     return found

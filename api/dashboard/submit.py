@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import secrets
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import RedirectResponse, Response
@@ -26,7 +28,9 @@ router = APIRouter(include_in_schema=False)
 
 _LONGEST = 8 << 20  #: bytes of one field; the whole body is limited as well
 _FILE, _KEY, _DO = "ids_file", "key", "do"
-_ABOUT_JOB = ("dataset", "at", "label", "priority")
+_BETWEEN_JOBS = re.compile(r"[\s,;]+")
+_ZONE = re.compile(r"(Z|[+-]\d\d:?\d\d)$")
+_ABOUT_JOB = ("dataset", "at", "label", "priority", "deadline", "after")
 
 
 @router.get("/new")
@@ -98,10 +102,19 @@ def _request(kind: KindSpec, filled: Filled) -> JobRequest:
                 "kind": kind.name,
                 "params": parameters_from(kind, filled),
                 "reuse": bool(filled.get("reuse")),
+                **_order(about),
             }
         )
     except ValidationError as error:
         raise invalid_parameters(error) from error
+
+
+def _order(about: Mapping[str, str]) -> dict[str, Any]:
+    """Read when a job must end and what it comes after; a time without a zone is UTC, as the form says."""
+    given: dict[str, Any] = {"after": _BETWEEN_JOBS.split(about["after"])} if "after" in about else {}
+    if "deadline" in about:
+        given["deadline"] = about["deadline"] if _ZONE.search(about["deadline"]) else f"{about['deadline']}Z"
+    return given
 
 
 def _form(

@@ -80,6 +80,8 @@ def value(found: object) -> str:
         return "yes" if found else "no"
     if isinstance(found, int):
         return f"{found:,}"
+    if isinstance(found, list):
+        return ", ".join(map(value, found))
     if isinstance(found, float):
         return f"{found:,.1f}" if abs(found) >= _FULL_DIGITS else f"{found:.3g}"
     return str(found)

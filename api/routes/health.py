@@ -17,7 +17,7 @@ def is_alive() -> dict[str, str]:
     return {"status": "alive"}
 
 
-@router.get("/readyz")
+@router.get("/readyz", responses={503: {"description": "Not ready; `checks` says why"}})
 def is_ready(services: ServicesDep) -> JSONResponse:
     """Say whether a job submitted now would be worked on: the schema is right and a worker is alive."""
     checks = {"database": schema.is_current(services.database)}

@@ -55,6 +55,8 @@ def submit_job(
 def _new_job(services: Services, request: JobRequest, owner: Viewer, key: str | None) -> NewJob:
     kind, dataset, at = get_kind(request.kind), services.dataset(request.dataset), parse_at(request.at)
     parameters, input_id = parameters_of(services, kind, request.params)
+    if kind.check is not None:
+        kind.check(parameters, dataset)
     return NewJob(
         kind=kind.name,
         code_version=kind.code_version,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from crant_core.jobs.model import Scope
 from crant_core.settings import LibrarySettings
 
 
@@ -23,6 +24,16 @@ class Settings(LibrarySettings):
         default=None, pattern=r"^https?://", description="Where people reach this service, for links that leave it"
     )
     lab_read: bool = Field(default=False, description="Whether everybody with a token sees everybody's jobs")
+    middle_auth_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://",
+        description="CAVE's login service, such as https://global.daf-apis.com/auth, whose tokens are then taken, too",
+    )
+    middle_auth_scopes: dict[str, list[Scope]] = Field(
+        default={},
+        description='What members of its groups may do, such as {"our_lab": ["read", "submit"]}; "*" is everybody with '
+        "an account; who is in none of the groups is not let in",
+    )
     requests_per_minute: int = Field(
         default=1200, ge=0, description="Requests of one token that each API process takes in a minute; 0: any number"
     )

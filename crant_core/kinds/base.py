@@ -34,6 +34,7 @@ from crant_core.ids import RootId
 from crant_core.times import TimeBase
 
 if TYPE_CHECKING:
+    from crant_core.datasets import Dataset
     from crant_core.errors import CrantError
     from crant_core.sources.base import Source
 
@@ -103,6 +104,8 @@ class KindSpec:
     reuse: Reuse = Reuse.NEVER
     result_parameters: tuple[str, ...] | None = None  #: those an item's result depends on; all if left out
     makes_skeletons: bool = False  #: other kinds can work on what its jobs made
+    #: says what of the parameters cannot be on a dataset, as far as that needs no server; raises `InvalidInput`
+    check: Callable[[Any, Dataset], None] | None = None
     bytes_per_item: int | None = None  #: what an item fetches, roughly, for estimates
     ids_are_one_item: bool = False  #: as where they are a condition; then a job may have none
 
