@@ -24,6 +24,8 @@ CrantError
 ├── Conflict                        it exists, but not in a state that allows this
 │   ├── IdempotencyMismatch
 │   ├── LeaseLost
+│   ├── NameTaken
+│   ├── ScheduleBusy
 │   └── WrongState
 ├── AccessDenied                    the service does not accept the caller's token
 │   ├── TokenMissing
@@ -236,6 +238,18 @@ class LeaseLost(Conflict):
     """Another worker holds this unit now; the result was discarded."""
 
     code = "lease_lost"
+
+
+class NameTaken(Conflict):
+    """Something of this name exists already."""
+
+    code = "name_taken"
+
+
+class ScheduleBusy(Conflict):
+    """A run of this schedule has not ended, and its runs do not overlap."""
+
+    code = "schedule_busy"
 
 
 class WrongState(Conflict):

@@ -14,12 +14,13 @@ from api.dashboard.forms import Filled, fields_of, ids_in, ids_in_file, paramete
 from api.dashboard.pages import Pages, PagesDep
 from api.dashboard.visitors import ChangerDep, Visitor, VisitorDep, as_visitor
 from api.deps import ServicesDep
-from api.errors import invalid_parameters, problem_from
+from api.errors import problem_from
 from api.routes.jobs import submit_job
 from api.services import Services
 from crant_core.errors import CrantError, InvalidInput
 from crant_core.jobs.wire import EstimateView, JobRequest, JobView
 from crant_core.kinds.base import KindSpec
+from crant_core.kinds.checking import invalid_parameters
 from crant_core.kinds.registry import all_kinds, get_kind
 
 router = APIRouter(include_in_schema=False)
