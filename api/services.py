@@ -11,10 +11,12 @@ from crant_core.jobs.artifacts import CloudStore
 from crant_core.jobs.database import Database
 from crant_core.jobs.repository.control import ControlRepository
 from crant_core.jobs.repository.estimates import EstimateRepository
+from crant_core.jobs.repository.firing import FiringRepository
 from crant_core.jobs.repository.inputs import InputRepository
 from crant_core.jobs.repository.jobs import JobRepository
 from crant_core.jobs.repository.listing import ListingRepository
 from crant_core.jobs.repository.overview import OverviewRepository
+from crant_core.jobs.repository.schedules import ScheduleRepository
 from crant_core.jobs.repository.stored import StoredRepository
 from crant_core.jobs.repository.tokens import TokenRepository
 from crant_core.jobs.settings import Settings
@@ -32,6 +34,8 @@ class Services:
         self.inputs = InputRepository(self.database)
         self.uploads = BoundedSemaphore(_UPLOADS)
         self.jobs = JobRepository(self.database)
+        self.schedules = ScheduleRepository(self.database)
+        self.firing = FiringRepository(self.jobs)
         self.listing = ListingRepository(self.database)
         self.overview = OverviewRepository(self.database)
         self.control = ControlRepository(self.database)

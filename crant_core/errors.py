@@ -25,7 +25,6 @@ CrantError
 │   ├── IdempotencyMismatch
 │   ├── LeaseLost
 │   ├── NameTaken
-│   ├── ScheduleBusy
 │   └── WrongState
 ├── AccessDenied                    the service does not accept the caller's token
 │   ├── TokenMissing
@@ -244,12 +243,6 @@ class NameTaken(Conflict):
     """Something of this name exists already."""
 
     code = "name_taken"
-
-
-class ScheduleBusy(Conflict):
-    """A run of this schedule has not ended, and its runs do not overlap."""
-
-    code = "schedule_busy"
 
 
 class WrongState(Conflict):

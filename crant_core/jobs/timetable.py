@@ -27,6 +27,15 @@ class CatchUp(StrEnum):
     NONE = "none"  #: wait for the next one
 
 
+def read_zone(name: str) -> ZoneInfo:
+    """Return a time zone; raises `InvalidParameters`."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        hint = "a name such as Europe/Berlin or UTC"
+        raise InvalidParameters(f"no time zone is called {name!r}", value=name, hint=hint) from error
+
+
 @dataclass(frozen=True, slots=True)
 class Cron:
     """Slots by the clock on the wall.
@@ -60,18 +69,11 @@ class Cron:
         from cronsim import CronSim, CronSimError
 
         try:
-            for slot in CronSim(self.expression, moment.astimezone(self._zone())):
+            for slot in CronSim(self.expression, moment.astimezone(read_zone(self.zone))):
                 yield slot.astimezone(UTC)
         except CronSimError as error:
             hint = "minute, hour, day of month, month, day of week, such as 0 2 * * *"
             raise InvalidParameters(f"{self.expression!r}: {error}", value=self.expression, hint=hint) from error
-
-    def _zone(self) -> ZoneInfo:
-        try:
-            return ZoneInfo(self.zone)
-        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-            hint = "a name such as Europe/Berlin or UTC"
-            raise InvalidParameters(f"no time zone is called {self.zone!r}", value=self.zone, hint=hint) from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from crant_core.errors import DependencyFailed, IdempotencyMismatch, NameTaken, NotFound, ScheduleBusy
+from crant_core.errors import DependencyFailed, IdempotencyMismatch, NameTaken, NotFound, WrongState
 from crant_core.jobs.model import JobState
 from crant_core.jobs.repository.firing import FiringRepository, job_of
 from crant_core.jobs.repository.jobs import Viewer
@@ -261,7 +261,7 @@ class TestRunNow:
         again, is_again_new = firing.run_now(schedule, new)
         assert (again.id, is_again_new) == (job.id, False)
         assert lab.see(schedule).next_slot == FIRST
-        with pytest.raises(ScheduleBusy):
+        with pytest.raises(WrongState):
             firing.run_now(schedule, dataclasses.replace(new, idempotency_key=None))
 
 

@@ -17,7 +17,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from crant_core.errors import CrantError, ScheduleBusy
+from crant_core.errors import CrantError, WrongState
 from crant_core.jobs.model import JobState, Overlap, Skipped
 from crant_core.jobs.repository.control import cancel
 from crant_core.jobs.repository.events import lock_job
@@ -76,7 +76,7 @@ class FiringRepository:
                 return None
             try:
                 behind = _make_way(session, schedule, now)
-            except ScheduleBusy as busy:
+            except WrongState as busy:
                 skip(session, schedule, slot, Skipped.OVERLAP, detail=busy.message, now=now)
                 return None
             return self.jobs.insert(session, _of_slot(made, found.run, behind))
@@ -99,7 +99,7 @@ class FiringRepository:
 
         Raises
         ------
-        ScheduleBusy
+        WrongState
             An earlier run has not ended, and the schedule skips what overlaps.
         """
         try:
@@ -164,7 +164,7 @@ def _make_way(session: Session, schedule: ScheduleRow, now: datetime) -> list[st
 
     Raises
     ------
-    ScheduleBusy
+    WrongState
         There shall be no new one.
     """
     going_on = _going_on(session, schedule)
@@ -182,7 +182,7 @@ def _make_way(session: Session, schedule: ScheduleRow, now: datetime) -> list[st
     first = going_on[0]
     more = f", and {len(going_on) - 1} wait behind it" if policy is Overlap.QUEUE else ""
     hint = f"wait for it, or cancel it with POST /v1/jobs/{first}/cancel"
-    raise ScheduleBusy(f"its run {first} has not ended{more}", value=first, hint=hint)
+    raise WrongState(f"its run {first} has not ended{more}", value=first, hint=hint)
 
 
 def _going_on(session: Session, schedule: ScheduleRow) -> list[str]:
