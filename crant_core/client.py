@@ -45,6 +45,7 @@ from crant_core.jobs.wire import (
     JobView,
     KindView,
 )
+from crant_core.schedules import Schedules
 
 __all__ = ["Crant", "Job", "ServiceProblem", "ServiceUnreachable", "data_folder"]
 
@@ -163,6 +164,11 @@ class Crant:
         """List jobs, newest first."""
         wanted = {"limit": limit} | ({"state": state} if state else {})
         return JobPage.model_validate(self._send("GET", "/v1/jobs", params=wanted)).jobs
+
+    @property
+    def schedules(self) -> Schedules:
+        """Jobs that are made again and again."""
+        return Schedules(self)
 
     def kinds(self) -> list[KindView]:
         """List the kinds of jobs."""
