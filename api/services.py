@@ -18,6 +18,7 @@ from crant_core.jobs.repository.listing import ListingRepository
 from crant_core.jobs.repository.overview import OverviewRepository
 from crant_core.jobs.repository.schedules import ScheduleRepository
 from crant_core.jobs.repository.stored import StoredRepository
+from crant_core.jobs.repository.ticks import TickRepository
 from crant_core.jobs.repository.tokens import TokenRepository
 from crant_core.jobs.settings import Settings
 
@@ -41,6 +42,7 @@ class Services:
         self.control = ControlRepository(self.database)
         self.estimates = EstimateRepository(self.database)
         self.stored = StoredRepository(self.database)
+        self.ticks = TickRepository(self.database)
         self.tokens = TokenRepository(self.database)
         self.limits = RateLimit(settings.requests_per_minute)
         self.store = CloudStore(settings.artifacts_url)

@@ -25,8 +25,6 @@ from crant_core.times import parse_at
 
 log = structlog.get_logger()
 
-SILENT_TICKS = 6  #: a clock that did not tick for so long is taken for dead
-
 
 class Schedules:
     """Deals with the slots that have come. Any number of these may do so at the same time.
@@ -49,7 +47,7 @@ class Schedules:
         self.ticks = TickRepository(self.database)
         self.datasets = datasets
         self.grace = timedelta(seconds=grace_seconds)
-        self.silence = timedelta(seconds=SILENT_TICKS * tick_seconds)
+        self.tick_seconds = tick_seconds
 
     def look(self, holder: str) -> int:
         """Make the jobs of all slots that have come, and count them. An error of one schedule is its own."""
@@ -62,8 +60,7 @@ class Schedules:
 
     def is_overdue(self) -> bool:
         """Say whether nobody has looked for so long that somebody else must."""
-        last = self.ticks.last(LOOK)
-        return last is None or self.database.now() - last > self.silence
+        return self.ticks.is_silent(LOOK, self.tick_seconds)
 
     def _fire(self, schedule: ScheduleRow) -> bool:
         try:

@@ -116,7 +116,7 @@ def _form(
     error: CrantError | None = None,
 ) -> Response:
     problem = problem_from(error) if error else None
-    first = filled or {"dataset": [_usual(services)], "at": ["live"], "priority": ["0"], "reuse": ["on"]}
+    first = filled or {"dataset": [usual_dataset(services)], "at": ["live"], "priority": ["0"], "reuse": ["on"]}
     return pages.page(
         "form.html",
         problem.status if problem else 200,
@@ -133,6 +133,6 @@ def _form(
     )
 
 
-def _usual(services: Services) -> str:
+def usual_dataset(services: Services) -> str:
     """Name the dataset set up for this service, or else the first preset."""
     return (services.settings.datasets or services.datasets())[0].name

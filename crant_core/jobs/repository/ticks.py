@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
@@ -12,6 +12,7 @@ from crant_core.jobs.schedule_tables import TickRow
 
 BEAT = "beat"  #: beat sent something
 LOOK = "schedules"  #: somebody looked for schedules that are due
+_SILENT_TICKS = 6  #: a clock that did not tick for so long is taken for dead
 
 
 class TickRepository:
@@ -30,6 +31,11 @@ class TickRepository:
                     session.add(TickRow(name=name, **values))
         except IntegrityError:  # two did it for the first time at one moment: either's time will do
             return
+
+    def is_silent(self, name: str, tick_seconds: float) -> bool:
+        """Say whether it was not done for so long that it will not be."""
+        last = self.last(name)
+        return last is None or self.database.now() - last > timedelta(seconds=_SILENT_TICKS * tick_seconds)
 
     def last(self, name: str) -> datetime | None:
         """Return when it was done last; None if never."""

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 
 from api.limits import RateLimit
 from crant_core.jobs.model import Scope
+from crant_core.jobs.repository.ticks import BEAT
 from tests.engine import ROOT, Engine
 from tests.unit.api.conftest import DEMO, Caller, caller
 from tests.unit.api.test_jobs import problem
@@ -228,3 +229,12 @@ class TestRunning:
         problem(alice("GET", path), 404, "not_found")
         assert alice("GET", f"/v1/jobs/{job['id']}").json()["schedule_id"] == job["schedule_id"]
         assert make(alice).status_code == 201, "its name is free"
+
+
+def test_whether_beat_ticks_is_told_and_decides_nothing(app: FastAPI, alice: Caller, clock: list[datetime]) -> None:
+    assert alice("GET", "/readyz").json()["beat"] == {"ticks": False, "last": None}
+    app.state.services.ticks.note(BEAT, "here")
+    assert alice("GET", "/readyz").json()["beat"] == {"ticks": True, "last": NOON.isoformat()}
+    clock[0] += timedelta(seconds=61)
+    answer = alice("GET", "/readyz").json()
+    assert (answer["beat"]["ticks"], "beat" in answer["checks"]) == (False, False)
