@@ -10,7 +10,6 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
-from pydantic import ValidationError
 from sqlalchemy.exc import DataError, OperationalError
 from starlette.exceptions import HTTPException
 
@@ -20,7 +19,6 @@ from crant_core.errors import (
     Conflict,
     CrantError,
     InvalidInput,
-    InvalidParameters,
     NotFound,
     RateLimited,
     SourceUnavailable,
@@ -66,22 +64,6 @@ def problem_from(error: CrantError, field: str | None = None) -> Problem:
     status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
     value = None if error.value is None else str(error.value)[:_SHOWN]
     return _problem(status, error.code, error.message, hint=error.hint, value=value, field=field)
-
-
-def invalid_parameters(error: ValidationError, *prefix: str) -> CrantError:
-    """Turn pydantic's complaints into our own error, keeping its most telling one's code, place and value."""
-    complaints = error.errors(include_url=False)
-    first = complaints[0]
-    field = ".".join(str(part) for part in (*prefix, *first["loc"]))
-    cause = first.get("ctx", {}).get("error")
-    if isinstance(cause, CrantError):
-        return type(cause)(f"{field}: {cause.message}", value=cause.value, hint=cause.hint)
-    if first["type"] == "too_long" and first["loc"][-1] == "ids":
-        hint = "upload the list with POST /v1/inputs, and name it as params.input"
-        return TooManyIds(f"{field}: {first['msg']}", value=first["ctx"]["actual_length"], hint=hint)
-    more = f" and {len(complaints) - 1} more" if len(complaints) > 1 else ""
-    value = None if first["type"] == "missing" else first["input"]
-    return InvalidParameters(f"{field}: {first['msg']}{more}", value=value, hint="see /v1/kinds and /docs")
 
 
 def _problem(status: int, code: str, detail: str, **more: Any) -> Problem:

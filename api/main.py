@@ -13,7 +13,19 @@ from api.body import BodyLimit
 from api.crossing import OpenToOtherSites
 from api.dashboard.views import mount_dashboard
 from api.described import describe_problems
-from api.routes import artifacts, catalogue, events, health, inputs, jobs, precomputed, results, skeletoncache, tokens
+from api.routes import (
+    artifacts,
+    catalogue,
+    events,
+    health,
+    inputs,
+    jobs,
+    precomputed,
+    results,
+    schedules,
+    skeletoncache,
+    tokens,
+)
 from api.services import Services
 from crant_core.jobs.logs import configure
 from crant_core.jobs.settings import Settings
@@ -34,7 +46,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     errors.install(app)
     app.add_middleware(BodyLimit, upload_bytes=settings.upload_megabytes * 2**20, pause_seconds=settings.body_seconds)
     app.add_middleware(OpenToOtherSites)
-    for routes in (jobs, inputs, events, results, artifacts, catalogue, health, precomputed, skeletoncache, tokens):
+    of_jobs = (jobs, inputs, events, results, artifacts, schedules)
+    for routes in (*of_jobs, catalogue, health, precomputed, skeletoncache, tokens):
         app.include_router(routes.router)
     mount_dashboard(app)
     describe_problems(app)

@@ -12,11 +12,14 @@ from crant_core.jobs.artifacts import CloudStore
 from crant_core.jobs.database import Database
 from crant_core.jobs.repository.control import ControlRepository
 from crant_core.jobs.repository.estimates import EstimateRepository
+from crant_core.jobs.repository.firing import FiringRepository
 from crant_core.jobs.repository.inputs import InputRepository
 from crant_core.jobs.repository.jobs import JobRepository
 from crant_core.jobs.repository.listing import ListingRepository
 from crant_core.jobs.repository.overview import OverviewRepository
+from crant_core.jobs.repository.schedules import ScheduleRepository
 from crant_core.jobs.repository.stored import StoredRepository
+from crant_core.jobs.repository.ticks import TickRepository
 from crant_core.jobs.repository.tokens import PREFIX, Identity, TokenRepository
 from crant_core.jobs.settings import Settings
 
@@ -33,11 +36,14 @@ class Services:
         self.inputs = InputRepository(self.database)
         self.uploads = BoundedSemaphore(_UPLOADS)
         self.jobs = JobRepository(self.database)
+        self.schedules = ScheduleRepository(self.database)
+        self.firing = FiringRepository(self.jobs)
         self.listing = ListingRepository(self.database)
         self.overview = OverviewRepository(self.database)
         self.control = ControlRepository(self.database)
         self.estimates = EstimateRepository(self.database)
         self.stored = StoredRepository(self.database)
+        self.ticks = TickRepository(self.database)
         self.tokens = TokenRepository(self.database)
         self.cave = (
             CaveLogin(settings.middle_auth_url, settings.middle_auth_scopes) if settings.middle_auth_url else None

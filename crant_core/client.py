@@ -44,6 +44,7 @@ from crant_core.jobs.wire import (
     KindView,
 )
 from crant_core.running import data_folder, stack_folder
+from crant_core.schedules import Schedules
 from crant_core.submission import NDJSON, body_of, lines_of
 
 __all__ = ["Crant", "Job", "ServiceProblem", "ServiceUnreachable", "data_folder", "stack_folder"]
@@ -174,6 +175,11 @@ class Crant:
         """List jobs, newest first."""
         wanted = {"limit": limit} | ({"state": state} if state else {})
         return JobPage.model_validate(self._send("GET", "/v1/jobs", params=wanted)).jobs
+
+    @property
+    def schedules(self) -> Schedules:
+        """Jobs that are made again and again."""
+        return Schedules(self)
 
     def kinds(self) -> list[KindView]:
         """List the kinds of jobs."""

@@ -24,6 +24,7 @@ CrantError
 ├── Conflict                        it exists, but not in a state that allows this
 │   ├── IdempotencyMismatch
 │   ├── LeaseLost
+│   ├── NameTaken
 │   └── WrongState
 ├── AccessDenied                    the service does not accept the caller's token
 │   ├── TokenMissing
@@ -236,6 +237,12 @@ class LeaseLost(Conflict):
     """Another worker holds this unit now; the result was discarded."""
 
     code = "lease_lost"
+
+
+class NameTaken(Conflict):
+    """Something of this name exists already."""
+
+    code = "name_taken"
 
 
 class WrongState(Conflict):

@@ -21,24 +21,26 @@ from worker.loops import DispatchStep, LeaseStep
 from worker.runtime import Runtime, current_runtime
 
 SWEEP_SECONDS = 600.0
+_SWEEP, _TICK = "service.sweep", "service.tick"
 
 
 def create_celery(settings: Settings) -> Celery:
     """Build the application with a task for each kind and role, so that Flower shows what is going on."""
     configure(settings)
     app = Celery("crant", broker=settings.broker_url)
-    app.conf.update(_configuration())
+    app.conf.update(_configuration(settings))
     app.settings = settings
     for kind in all_kinds():
         for role in Role:
             app.task(name=f"{kind}.{role}", bind=True)(_execute)
-    app.task(name="service.sweep")(_sweep)
+    app.task(name=_SWEEP)(_sweep)
+    app.task(name=_TICK, bind=True)(_tick)
     app.steps["worker"].update({LeaseStep, DispatchStep})
     task_failure.connect(_give_back, weak=False)
     return app
 
 
-def _configuration() -> dict[str, Any]:
+def _configuration(settings: Settings) -> dict[str, Any]:
     return {
         "task_ignore_result": True,  # results stand in the database
         "task_serializer": "json",
@@ -56,10 +58,14 @@ def _configuration() -> dict[str, Any]:
         "worker_proc_alive_timeout": 30,
         "worker_lost_wait": 1.0,  # a killed process's unit is given back soon: there is no result to wait for
         "worker_hijack_root_logger": False,
-        "beat_schedule": {
-            "sweep": {"task": "service.sweep", "schedule": SWEEP_SECONDS, "options": {"expires": SWEEP_SECONDS}}
-        },
+        "beat_scheduler": "worker.clock:NotedScheduler",
+        "beat_schedule": {"sweep": _regularly(_SWEEP, SWEEP_SECONDS), "tick": _regularly(_TICK, settings.tick_seconds)},
     }
+
+
+def _regularly(task: str, seconds: float) -> dict[str, Any]:
+    """Describe what beat sends: to the front of the queue, and worthless once the next one is sent."""
+    return {"task": task, "schedule": seconds, "options": {"expires": seconds, "priority": 0}}
 
 
 def _execute(task: Task, unit_id: int) -> str:
@@ -74,6 +80,11 @@ def _sweep() -> int:
     return current_runtime(current_app.settings).sweep()
 
 
+def _tick(task: Task) -> int:
+    """Make the jobs of schedules that are due."""
+    return _runtime(task).schedules.look(task.request.hostname)
+
+
 def _runtime(task: Task) -> Runtime:
     return current_runtime(task.app.settings)
 
@@ -83,7 +94,7 @@ def _give_back(sender: Task, task_id: str, exception: BaseException, **_: Any) -
 
     For a process that was killed this runs in the worker's main process, within seconds of the death.
     """
-    if sender.name != "service.sweep":
+    if sender.name not in (_SWEEP, _TICK):
         _runtime(sender).units.give_back(task_id, _explain(exception))
 
 

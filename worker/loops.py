@@ -23,6 +23,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from worker.dispatcher import Dispatcher
 from worker.queue import CeleryQueue
 from worker.runtime import current_runtime
+from worker.schedules import StandIn
 from worker.watch import Watch
 
 log = structlog.get_logger()
@@ -105,8 +106,13 @@ class DispatchStep(bootsteps.StartStopStep):
         settings, holder = parent.app.settings, f"{parent.hostname}:{os.getpid()}"
         repository, queue = current_runtime(settings).dispatch, CeleryQueue(parent.app)
         self.dispatcher = Dispatcher(repository, queue, holder, guard=_no_fork)
-        self.loop = Loop("dispatch", settings.poll_seconds, self.dispatcher.turn)
+        self.stand_in = StandIn(current_runtime(settings).schedules, holder, settings.tick_seconds, _no_fork)
+        self.loop = Loop("dispatch", settings.poll_seconds, self._turn)
         self.loop.start()
+
+    def _turn(self) -> None:
+        self.stand_in.turn()
+        self.dispatcher.turn()
 
     def stop(self, parent: Any) -> None:
         """End with the worker, and leave the post to another one."""

@@ -14,6 +14,7 @@ from crant_core.jobs.settings import Settings
 from crant_core.sources import limits
 from worker.limiter import of_broker
 from worker.runner import Runner
+from worker.schedules import Schedules
 from worker.sources import SourceBook
 
 _ABANDONED_SECONDS = 3600.0  #: no upload takes this long
@@ -31,9 +32,16 @@ class Runtime:
         )
         self.dispatch = DispatchRepository(self.units, window=settings.window, rehint_seconds=settings.rehint_seconds)
         self.store = CloudStore(settings.artifacts_url)
+        jobs = JobRepository(self.database)
+        self.schedules = Schedules(
+            jobs,
+            settings.datasets,
+            tick_seconds=settings.tick_seconds,
+            grace_seconds=settings.slot_grace_seconds,
+        )
         self.runner = Runner(
             self.units,
-            JobRepository(self.database),
+            jobs,
             self.store,
             SourceBook(settings).open,
             sql_rows=settings.sql_rows,

@@ -16,12 +16,13 @@ from api.dashboard.forms import Filled, fields_of, ids_in, ids_in_file, paramete
 from api.dashboard.pages import Pages, PagesDep
 from api.dashboard.visitors import ChangerDep, Visitor, VisitorDep, as_visitor
 from api.deps import ServicesDep
-from api.errors import invalid_parameters, problem_from
+from api.errors import problem_from
 from api.routes.jobs import submit_job
 from api.services import Services
 from crant_core.errors import CrantError, InvalidInput
 from crant_core.jobs.wire import EstimateView, JobRequest, JobView
 from crant_core.kinds.base import KindSpec
+from crant_core.kinds.checking import invalid_parameters
 from crant_core.kinds.registry import all_kinds, get_kind
 
 router = APIRouter(include_in_schema=False)
@@ -128,7 +129,7 @@ def _form(
     error: CrantError | None = None,
 ) -> Response:
     problem = problem_from(error) if error else None
-    first = filled or {"dataset": [_usual(services)], "at": ["live"], "priority": ["0"], "reuse": ["on"]}
+    first = filled or {"dataset": [usual_dataset(services)], "at": ["live"], "priority": ["0"], "reuse": ["on"]}
     return pages.page(
         "form.html",
         problem.status if problem else 200,
@@ -145,6 +146,6 @@ def _form(
     )
 
 
-def _usual(services: Services) -> str:
+def usual_dataset(services: Services) -> str:
     """Name the dataset set up for this service, or else the first preset."""
     return (services.settings.datasets or services.datasets())[0].name

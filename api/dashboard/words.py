@@ -36,6 +36,11 @@ def clock(moment: datetime) -> str:
     return f"{moment:%H:%M:%S}"
 
 
+def local(written: str) -> str:
+    """Write the time of a place, as `SlotView` says it, for people there: with the weekday, without seconds."""
+    return f"{datetime.fromisoformat(written):%a %Y-%m-%d %H:%M %z}"
+
+
 def duration(seconds: float | None) -> str:
     """Write a span with two units at most; live.js writes it in the same words."""
     if seconds is None:

@@ -40,7 +40,7 @@ def submit_job(
 ) -> JobView | EstimateView:
     """Accept a job. With an Idempotency-Key, sending the same request again gives the same job."""
     require(identity, Scope.SUBMIT)
-    new = with_skeletons(services, _new_job(services, request, viewer_of(identity), idempotency_key))
+    new = with_skeletons(services, new_job(services, request, viewer_of(identity), idempotency_key))
     if dry_run:
         response.status_code = 200
         return estimate(services, with_all_ids(services, new))
@@ -52,7 +52,8 @@ def submit_job(
     return job_view(services, job)
 
 
-def _new_job(services: Services, request: JobRequest, owner: Viewer, key: str | None) -> NewJob:
+def new_job(services: Services, request: JobRequest, owner: Viewer, key: str | None) -> NewJob:
+    """Check a request; raises `InvalidInput`."""
     kind, dataset, at = get_kind(request.kind), services.dataset(request.dataset), parse_at(request.at)
     parameters, input_id = parameters_of(services, kind, request.params)
     if kind.check is not None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import typer
@@ -70,7 +71,17 @@ def _of_service() -> list[Finding]:
             "worker", checks["worker"], "alive" if checks["worker"] else "none is alive; jobs wait",
             "start one: celery -A worker.main worker, or `crant up` on one machine; its log says why it ended",
         ),
+        *_of_beat(ready.get("beat")),
     ]  # fmt: skip
+
+
+def _of_beat(beat: dict[str, Any] | None) -> list[Finding]:
+    """Say whether beat ticks; nothing where the database cannot be asked."""
+    if beat is None:
+        return []
+    last = f"last tick at {beat['last']}" if beat["last"] else "it never ticked"
+    hint = "start it: celery -A worker.main beat; meanwhile workers look for schedules, up to a minute late"
+    return [Finding("beat", beat["ticks"], last, hint)]
 
 
 def _of_machine() -> list[Finding]:

@@ -49,7 +49,7 @@ def submit(
     json_: Json = False,
 ) -> None:
     """Submit a job."""
-    params = dict(_parameter(text) for text in param)
+    params = dict(parameter(text) for text in param)
     asked: dict[str, Any] = {"dataset": dataset, "ids": read_ids(ids or []), "at": at, "reuse": reuse}
     if dry_run:
         estimate = Crant().estimate(kind, **asked, **params)
@@ -216,7 +216,7 @@ def _is_header(line: str) -> bool:
     return False
 
 
-def _parameter(text: str) -> tuple[str, Any]:
+def parameter(text: str) -> tuple[str, Any]:
     """Read name=value; the value is JSON where it can be, else text."""
     name, separator, value = text.partition("=")
     if not separator:

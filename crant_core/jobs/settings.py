@@ -52,6 +52,14 @@ class Settings(LibrarySettings):
     grace_seconds: float = Field(
         default=3, ge=0, description="A unit that was cancelled may go on for so long before its process is killed"
     )
+    tick_seconds: float = Field(
+        default=10, ge=1, description="Between two looks for schedules that are due; how late a run may begin"
+    )
+    slot_grace_seconds: float = Field(
+        default=300,
+        ge=0,
+        description="How late a slot may be noticed and still be run by a schedule that catches up with nothing",
+    )
     sql_rows: int = Field(
         default=100_000,
         ge=0,

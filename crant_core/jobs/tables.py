@@ -52,6 +52,7 @@ class Base(DeclarativeBase):
 
     metadata = MetaData(
         naming_convention={
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
             "ix": "ix_%(table_name)s_%(column_0_N_name)s",
             "uq": "uq_%(table_name)s_%(column_0_N_name)s",
             "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
@@ -86,6 +87,7 @@ class JobRow(Base):
         Index(None, "owner", "number"),
         Index(None, "state"),
         Index(None, "kind", "dataset", "number"),
+        Index("uq_jobs_schedule_id_slot", "schedule_id", "slot", unique=True),
     )
 
     number: Mapped[int] = mapped_column(Number, primary_key=True, doc="order of submission")
@@ -119,6 +121,8 @@ class JobRow(Base):
     idempotency_key: Mapped[str | None] = mapped_column(String(255))
     body_hash: Mapped[str] = mapped_column(String(64))
     share_key: Mapped[str | None] = mapped_column(String(32), doc="who knows it reads the job's skeletons; for links")
+    schedule_id: Mapped[str | None] = mapped_column(String(32), doc="whose run it is; the run outlives its schedule")
+    slot: Mapped[datetime | None] = mapped_column(doc="of its schedule; nothing: somebody ran it by hand")
     created_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
@@ -215,6 +219,7 @@ class DependencyRow(Base):
 
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
     after_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
+    needed: Mapped[bool] = mapped_column(default=True, doc="whether that one must have results, or only have ended")
 
 
 class ArtifactRow(Base):

@@ -99,6 +99,8 @@ class JobView(Wire):
     reuse: bool
     deadline: datetime | None
     after: list[str] = Field(description="Jobs that this one comes after")
+    schedule_id: str | None = Field(default=None, description="The schedule that made it")
+    slot: datetime | None = Field(default=None, description="The slot of its schedule that it was made at")
     state: JobState
     counts: JobCounts
     errors: dict[str, int] = Field(description="Failed items by error code")

@@ -36,7 +36,7 @@ class ControlRepository:
         WrongState
             It has ended already.
         """
-        return self._change(job_id, _cancel)
+        return self._change(job_id, cancel)
 
     def pause(self, job_id: str) -> JobRow:
         """Start nothing new of a job; units that run are done.
@@ -103,7 +103,8 @@ def _state(job: JobRow) -> JobState:
     return JobState(job.state)
 
 
-def _cancel(session: Session, job: JobRow, now: datetime) -> None:
+def cancel(session: Session, job: JobRow, now: datetime) -> None:
+    """End a locked job; raises `WrongState` if it has ended."""
     if _state(job).ended:
         raise _wrong(job, "cancelled", "it has ended; start it again with retry")
     _stop(session, job, now, "cancelled")
@@ -194,10 +195,9 @@ def _comes_after(session: Session, job: JobRow) -> bool:
 
 
 def _release(session: Session, job: JobRow, now: datetime) -> None:
-    ended = (
-        select(JobRow).join(DependencyRow, DependencyRow.after_id == JobRow.id).where(DependencyRow.job_id == job.id)
-    )
-    bad = [other for other in session.scalars(ended) if other.state not in _GOOD_ENOUGH]
+    needed = select(JobRow).join(DependencyRow, DependencyRow.after_id == JobRow.id)
+    needed = needed.where(DependencyRow.job_id == job.id, DependencyRow.needed)
+    bad = [other for other in session.scalars(needed) if other.state not in _GOOD_ENOUGH]
     if bad:
         _stop(session, job, now, DependencyFailed.code)
         _fail(session, job, now, DependencyFailed(f"job {bad[0].id}, which this one comes after, {bad[0].state}"))

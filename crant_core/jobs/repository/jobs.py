@@ -30,6 +30,8 @@ from crant_core.jobs.tables import (
     UnitRow,
 )
 
+_NO_COLUMNS = ("ids", "input_id", "after", "behind")
+
 
 @dataclass(frozen=True, kw_only=True)
 class NewJob:
@@ -50,6 +52,9 @@ class NewJob:
     deadline: datetime | None = None
     input_id: str | None = None  #: instead of ids: a list that is stored
     after: Sequence[str] = ()  #: jobs that must be done first
+    behind: Sequence[str] = ()  #: jobs that must have ended first, however they end
+    schedule_id: str | None = None
+    slot: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,12 +86,13 @@ class JobRepository:
         """
         try:
             with self.database.writing() as session:
-                return self._existing(session, new) or (self._insert(session, new), True)
+                return self.existing(session, new) or (self.insert(session, new), True)
         except IntegrityError:  # the same key or the same input arrived twice at one moment
             with self.database.writing() as session:
-                return self._existing(session, new) or (self._insert(session, new), True)
+                return self.existing(session, new) or (self.insert(session, new), True)
 
-    def _existing(self, session: Session, new: NewJob) -> tuple[JobRow, bool] | None:
+    def existing(self, session: Session, new: NewJob) -> tuple[JobRow, bool] | None:
+        """Find the job that the same request made before; raises `IdempotencyMismatch`."""
         if new.idempotency_key is None:
             return None
         same_key = (JobRow.owner == new.owner, JobRow.idempotency_key == new.idempotency_key)
@@ -95,16 +101,18 @@ class JobRepository:
             raise IdempotencyMismatch(value=new.idempotency_key, hint="use a new key for a new request")
         return (job, False) if job else None
 
-    def _insert(self, session: Session, new: NewJob) -> JobRow:
+    def insert(self, session: Session, new: NewJob) -> JobRow:
+        """Store a job and its plan unit in somebody's transaction."""
         now = self.database.now()
-        fields = {name: value for name, value in vars(new).items() if name not in ("ids", "input_id", "after")}
-        input_id = new.input_id or _store_input(session, new.ids)
+        fields = {name: value for name, value in vars(new).items() if name not in _NO_COLUMNS}
+        input_id = new.input_id or store_input(session, new.ids)
         job = JobRow(id=secrets.token_hex(6), input_id=input_id, created_at=now, **fields)
         job.share_key = secrets.token_urlsafe(16)
-        job.state = JobState.WAITING if new.after else JobState.PLANNING
+        job.state = JobState.WAITING if new.after or new.behind else JobState.PLANNING
         session.add(job)
         session.flush()
-        session.add_all(DependencyRow(job_id=job.id, after_id=other) for other in dict.fromkeys(new.after))
+        waits_for = dict.fromkeys(new.behind, False) | dict.fromkeys(new.after, True)
+        session.add_all(DependencyRow(job_id=job.id, after_id=one, needed=it) for one, it in waits_for.items())
         session.add(UnitRow(job_id=job.id, role=Role.PLAN))
         given = session.scalars(select(InputRow.count).where(InputRow.id == input_id)).one()
         append(session, job, now, "submitted", kind=job.kind, label=job.label, given=given)
@@ -257,7 +265,8 @@ def _visible(query: Select[JobRow], viewer: Viewer) -> Select[JobRow]:
     return query if viewer.sees_all else query.where(JobRow.owner == viewer.owner)
 
 
-def _store_input(session: Session, ids: Sequence[int]) -> str:
+def store_input(session: Session, ids: Sequence[int]) -> str:
+    """Store a list of ids unless it is there, and return its name."""
     data = identifiers.pack(ids)
     digest = hashlib.sha256(data).hexdigest()
     if session.get(InputRow, digest) is None:

@@ -50,11 +50,13 @@ def test_operations_are_described_and_their_errors_are_problems(document: dict[s
 
 def test_numbers_that_no_database_takes_are_refused(document: dict[str, Any], alice: Caller, engine: Engine) -> None:
     job, asked = engine.planned(["1"]).id, 0
+    nightly = document["paths"]["/v1/schedules"]["post"]["requestBody"]["content"]["application/json"]["examples"]
+    schedule = alice("POST", "/v1/schedules", json=nightly["nightly"]["value"]).json()["id"]
     for method, path, operation in operations(document):
         for parameter in operation.get("parameters", []):
             if method == "get" and parameter["name"] in ("after", "before"):
                 asked += 1
-                address = path.replace("{job_id}", job)
+                address = path.replace("{job_id}", job).replace("{schedule_id}", schedule)
                 problem(alice("GET", f"{address}?{parameter['name']}={2**63}"), 422, "invalid_input")
                 assert alice("GET", f"{address}?{parameter['name']}={2**63 - 1}").status_code == 200
     assert asked >= 4
