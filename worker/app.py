@@ -6,18 +6,21 @@ was tried stands in the database, so losing or doubling messages changes nothing
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
+import kombu
 from celery import Celery, Task
 from celery.exceptions import TimeLimitExceeded, WorkerLostError
-from celery.signals import task_failure
+from celery.signals import task_failure, worker_process_init
 
 from crant_core.errors import CrantError, Internal, TimeLimit, WorkerLost
 from crant_core.jobs.logs import configure
-from crant_core.jobs.model import Role
+from crant_core.jobs.model import Queue, Role
 from crant_core.jobs.settings import Settings
 from crant_core.kinds.registry import all_kinds
 from worker.loops import DispatchStep, LeaseStep
+from worker.memory import confine
 from worker.runtime import Runtime, current_runtime
 
 SWEEP_SECONDS = 600.0
@@ -27,7 +30,7 @@ def create_celery(settings: Settings) -> Celery:
     """Build the application with a task for each kind and role, so that Flower shows what is going on."""
     configure(settings)
     app = Celery("crant", broker=settings.broker_url)
-    app.conf.update(_configuration())
+    app.conf.update(_configuration() | _memory(settings))
     app.settings = settings
     for kind in all_kinds():
         for role in Role:
@@ -35,12 +38,15 @@ def create_celery(settings: Settings) -> Celery:
     app.task(name="service.sweep")(_sweep)
     app.steps["worker"].update({LeaseStep, DispatchStep})
     task_failure.connect(_give_back, weak=False)
+    worker_process_init.connect(partial(_begin_process, settings), weak=False)
     return app
 
 
 def _configuration() -> dict[str, Any]:
     return {
         "task_ignore_result": True,  # results stand in the database
+        "task_queues": [kombu.Queue(name) for name in Queue],  # a worker serves all, or those that `-Q` names
+        "task_default_queue": Queue.CPU.value,
         "task_serializer": "json",
         "accept_content": ["json"],
         "task_acks_late": False,  # a redelivered long task would run again and again; our leases cover crashes
@@ -62,9 +68,20 @@ def _configuration() -> dict[str, Any]:
     }
 
 
+def _memory(settings: Settings) -> dict[str, Any]:
+    """Replace processes that have grown, between two units; during one, `confine` bounds them."""
+    most = settings.child_megabytes
+    return {"worker_max_memory_per_child": most * 1024 // 2} if most else {}
+
+
 def _execute(task: Task, unit_id: int) -> str:
     """Do one unit. The task's id is the token under which it holds the unit's lease."""
     return _runtime(task).runner.execute(unit_id, task.request.id, task.request.hostname)
+
+
+def _begin_process(settings: Settings, **_: Any) -> None:
+    if settings.child_megabytes:
+        confine(settings.child_megabytes)
 
 
 def _sweep() -> int:

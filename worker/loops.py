@@ -21,6 +21,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from worker.dispatcher import Dispatcher
+from worker.handover import Handover
 from worker.queue import CeleryQueue
 from worker.runtime import current_runtime
 from worker.watch import Watch
@@ -81,13 +82,16 @@ class LeaseStep(bootsteps.StartStopStep):
     def start(self, parent: Any) -> None:
         """Begin with the worker."""
         settings = parent.app.settings
-        watch = Watch(current_runtime(settings).units, settings.lease_seconds / 3, settings.grace_seconds, _no_fork)
-        self.loop = Loop("leases", min(_LOOK_SECONDS, settings.lease_seconds / 3), lambda: watch.turn(_requests()))
+        units, renew = current_runtime(settings).units, settings.lease_seconds / 3
+        watch = Watch(units, renew, settings.grace_seconds, _no_fork)
+        self.handover = Handover(units, min(_LOOK_SECONDS, renew), settings.shutdown_seconds)
+        self.loop = Loop("leases", min(_LOOK_SECONDS, renew), lambda: watch.turn(_requests()))
         self.loop.start()
 
     def stop(self, parent: Any) -> None:
-        """End with the worker."""
+        """Let units end that take no longer than they may, and give the others away. The pool ends after this."""
         self.loop.stop()
+        self.handover.run(_requests())
 
 
 def _requests() -> dict[str, int | None]:

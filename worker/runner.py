@@ -20,9 +20,9 @@ import structlog
 from billiard.exceptions import SoftTimeLimitExceeded
 from sqlalchemy.exc import OperationalError
 
-from crant_core.errors import CrantError, Internal, LeaseLost, TimeLimit
+from crant_core.errors import CrantError, Internal, LeaseLost, NeedsMemory, TimeLimit
 from crant_core.jobs.artifacts import ArtifactStore
-from crant_core.jobs.model import Role
+from crant_core.jobs.model import Queue, Role
 from crant_core.jobs.repository.jobs import JobRepository, Viewer
 from crant_core.jobs.repository.planning import CHUNK, NewItem, PlanRepository
 from crant_core.jobs.repository.recording import Outcome, StoredFile
@@ -32,6 +32,7 @@ from crant_core.jobs.tables import ItemRow
 from crant_core.kinds.addresses import addresses
 from crant_core.kinds.base import Context, DoneItem, File, JobResults, KindSpec, PlannedItem
 from crant_core.kinds.registry import get_kind, load_runner
+from crant_core.sources import limits
 from crant_core.sources.base import Source
 from crant_core.times import TimeBase, parse_at
 from worker.manifest import manifest
@@ -57,6 +58,7 @@ class Runner:
         open_source: Callable[[str], Source],
         *,
         sql_rows: int = 100_000,
+        heavy_vertices: int | None = None,
     ) -> None:
         self.units = units
         self.plans = PlanRepository(units)
@@ -64,6 +66,7 @@ class Runner:
         self.store = store
         self.open_source = open_source
         self.sql_rows = sql_rows
+        self.heavy_vertices = heavy_vertices
 
     def execute(self, unit_id: int, token: str, worker: str) -> str:
         """Do a unit if it is still to be had, and say in a word what became of it."""
@@ -106,19 +109,20 @@ class Runner:
 
     def _run(self, unit: ClaimedUnit) -> None:
         _, module = _science(unit)
+        limits.allow_meshes(None if unit.queue is Queue.HEAVY else self.heavy_vertices)
         if unit.job.reuse and any(item.address for item in unit.items):
             unit = _patiently(self.units.take_known)(unit)
         outbox = Outbox(self.units, unit, _patiently)
         context = _prepared(unit, module, self._context(unit, self.open_source(unit.job.dataset), _time_of(unit)))
         try:
             for item in unit.items:
-                outbox.add(self._run_item(module, context, item))
+                outbox.add(self._run_item(unit, module, context, item))
         except TimeLimit:
             outbox.flush()
             raise
         outbox.close()
 
-    def _run_item(self, module: ModuleType, context: Context, item: ItemRow) -> Outcome:
+    def _run_item(self, unit: ClaimedUnit, module: ModuleType, context: Context, item: ItemRow) -> Outcome:
         """Do one item; an error that may pass leaves it open.
 
         Raises
@@ -136,6 +140,8 @@ class Runner:
             raise _explain(error) from error
         except Exception as error:  # noqa: BLE001 - stored with the item; the others go on
             problem, trace = _explain(error), traceback.format_exc()
+            if isinstance(error, MemoryError) and unit.queue is Queue.HEAVY:
+                problem = Internal(f"{problem.message}, and there is nowhere more of it")
             log.warning("item failed", action="item_failed", item=item.key, code=problem.code, error=str(problem))
             return Outcome(item=item, seconds=time.perf_counter() - began, error=problem, traceback=trace)
         return Outcome(item=item, seconds=time.perf_counter() - began, metrics=result.metrics | cost, files=files)
@@ -235,4 +241,6 @@ def _explain(error: Exception) -> CrantError:
         return error
     if isinstance(error, SoftTimeLimitExceeded):
         return TimeLimit()
+    if isinstance(error, MemoryError):
+        return NeedsMemory(f"MemoryError: {error}")
     return Internal(f"{type(error).__name__}: {error}")

@@ -37,6 +37,7 @@ class Runtime:
             self.store,
             SourceBook(settings).open,
             sql_rows=settings.sql_rows,
+            heavy_vertices=settings.heavy_vertices,
         )
 
     def sweep(self) -> int:

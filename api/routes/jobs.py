@@ -17,7 +17,7 @@ from api.predecessors import with_skeletons
 from api.services import Services
 from api.views import job_view
 from crant_core.errors import InvalidInput, NotFound
-from crant_core.jobs.model import ItemState, JobState, Scope
+from crant_core.jobs.model import ItemState, JobState, Queue, Scope
 from crant_core.jobs.repository.jobs import NewJob, Viewer
 from crant_core.jobs.wire import AttemptView, EstimateView, ItemPage, ItemView, JobPage, JobRequest, JobView, Problem
 from crant_core.kinds.registry import get_kind
@@ -71,6 +71,7 @@ def _new_job(services: Services, request: JobRequest, owner: Viewer, key: str | 
         reuse=request.reuse,
         deadline=_deadline(services, request),
         after=_after(services, request, owner),
+        queue=Queue(kind.queue),
     )
 
 

@@ -41,6 +41,19 @@ class Settings(LibrarySettings):
     grace_seconds: float = Field(
         default=3, ge=0, description="A unit that was cancelled may go on for so long before its process is killed"
     )
+    shutdown_seconds: float = Field(
+        default=20,
+        ge=0,
+        description="What a worker is doing when it is told to stop may go on for so long; then others get it",
+    )
+    child_megabytes: int | None = Field(
+        default=None,
+        ge=256,
+        description="Memory that each process of a worker may use; who needs more goes to `heavy`",
+    )
+    heavy_vertices: int | None = Field(
+        default=None, ge=1, description="Neurons whose mesh has more vertices are done by the workers of `heavy`"
+    )
     sql_rows: int = Field(
         default=100_000,
         ge=0,

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from crant_core import ids as identifiers
 from crant_core.errors import IdempotencyMismatch, NotFound
 from crant_core.jobs.database import Database
-from crant_core.jobs.model import ItemState, JobState, Role
+from crant_core.jobs.model import ItemState, JobState, Queue, Role
 from crant_core.jobs.repository.events import append
 from crant_core.jobs.tables import (
     ArtifactRow,
@@ -50,6 +50,8 @@ class NewJob:
     deadline: datetime | None = None
     input_id: str | None = None  #: instead of ids: a list that is stored
     after: Sequence[str] = ()  #: jobs that must be done first
+    queue: Queue = Queue.CPU
+    traceparent: str | None = None  #: the trace that it belongs to
 
 
 @dataclass(frozen=True, kw_only=True)
