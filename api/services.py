@@ -6,6 +6,7 @@ from importlib.metadata import version
 from threading import BoundedSemaphore
 
 from api.limits import RateLimit
+from api.metrics import Metrics
 from crant_core.datasets import Dataset, by_name, get_dataset
 from crant_core.jobs.artifacts import CloudStore
 from crant_core.jobs.database import Database
@@ -40,6 +41,7 @@ class Services:
         self.tokens = TokenRepository(self.database)
         self.limits = RateLimit(settings.requests_per_minute)
         self.store = CloudStore(settings.artifacts_url)
+        self.metrics = Metrics(self.database, self.version)
 
     def dataset(self, name: str) -> Dataset:
         """Find a dataset; raises `UnknownDataset`."""

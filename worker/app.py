@@ -12,10 +12,11 @@ from typing import Any
 import kombu
 from celery import Celery, Task
 from celery.exceptions import TimeLimitExceeded, WorkerLostError
-from celery.signals import task_failure, worker_process_init
+from celery.signals import setup_logging, task_failure, worker_process_init, worker_process_shutdown
 
 from crant_core.errors import CrantError, Internal, TimeLimit, WorkerLost
-from crant_core.jobs.logs import configure
+from crant_core.jobs import tracing
+from crant_core.jobs.logs import adopt_libraries, configure
 from crant_core.jobs.model import Queue, Role
 from crant_core.jobs.settings import Settings
 from crant_core.kinds.registry import all_kinds
@@ -37,8 +38,10 @@ def create_celery(settings: Settings) -> Celery:
             app.task(name=f"{kind}.{role}", bind=True)(_execute)
     app.task(name="service.sweep")(_sweep)
     app.steps["worker"].update({LeaseStep, DispatchStep})
+    setup_logging.connect(partial(_set_up_logging, settings), weak=False)
     task_failure.connect(_give_back, weak=False)
     worker_process_init.connect(partial(_begin_process, settings), weak=False)
+    worker_process_shutdown.connect(partial(_end_process, settings), weak=False)
     return app
 
 
@@ -76,12 +79,26 @@ def _memory(settings: Settings) -> dict[str, Any]:
 
 def _execute(task: Task, unit_id: int) -> str:
     """Do one unit. The task's id is the token under which it holds the unit's lease."""
-    return _runtime(task).runner.execute(unit_id, task.request.id, task.request.hostname)
+    runtime = _runtime(task)
+    runtime.counts.keep_handing_on()
+    return runtime.runner.execute(unit_id, task.request.id, task.request.hostname)
+
+
+def _set_up_logging(settings: Settings, **_: Any) -> None:
+    """Write Celery's lines as ours; that somebody hears this signal keeps Celery from doing it in its own way."""
+    adopt_libraries(settings)
 
 
 def _begin_process(settings: Settings, **_: Any) -> None:
     if settings.child_megabytes:
         confine(settings.child_megabytes)
+    if settings.traces_endpoint:
+        tracing.configure("crant-worker")
+
+
+def _end_process(settings: Settings, **_: Any) -> None:
+    current_runtime(settings).counts.hand_on()
+    tracing.flush()
 
 
 def _sweep() -> int:
@@ -100,8 +117,12 @@ def _give_back(sender: Task, task_id: str, exception: BaseException, **_: Any) -
 
     For a process that was killed this runs in the worker's main process, within seconds of the death.
     """
-    if sender.name != "service.sweep":
-        _runtime(sender).units.give_back(task_id, _explain(exception))
+    if sender.name == "service.sweep":
+        return
+    runtime, error = _runtime(sender), _explain(exception)
+    if runtime.units.give_back(task_id, error):
+        kind, _, role = sender.name.rpartition(".")
+        runtime.counts.add("crant_units_total", kind=kind, role=role, outcome=error.code)
 
 
 def _explain(exception: BaseException) -> CrantError:

@@ -82,10 +82,16 @@ class LeaseStep(bootsteps.StartStopStep):
     def start(self, parent: Any) -> None:
         """Begin with the worker."""
         settings = parent.app.settings
-        units, renew = current_runtime(settings).units, settings.lease_seconds / 3
+        runtime, renew = current_runtime(settings), settings.lease_seconds / 3
+        units = runtime.units
         watch = Watch(units, renew, settings.grace_seconds, _no_fork)
         self.handover = Handover(units, min(_LOOK_SECONDS, renew), settings.shutdown_seconds)
-        self.loop = Loop("leases", min(_LOOK_SECONDS, renew), lambda: watch.turn(_requests()))
+
+        def turn() -> None:
+            watch.turn(_requests())
+            runtime.counts.hand_on(_no_fork, at_once=False)
+
+        self.loop = Loop("leases", min(_LOOK_SECONDS, renew), turn)
         self.loop.start()
 
     def stop(self, parent: Any) -> None:
@@ -107,8 +113,8 @@ class DispatchStep(bootsteps.StartStopStep):
     def start(self, parent: Any) -> None:
         """Begin with the worker."""
         settings, holder = parent.app.settings, f"{parent.hostname}:{os.getpid()}"
-        repository, queue = current_runtime(settings).dispatch, CeleryQueue(parent.app)
-        self.dispatcher = Dispatcher(repository, queue, holder, guard=_no_fork)
+        runtime, queue = current_runtime(settings), CeleryQueue(parent.app)
+        self.dispatcher = Dispatcher(runtime.dispatch, queue, holder, guard=_no_fork, counts=runtime.counts)
         self.loop = Loop("dispatch", settings.poll_seconds, self.dispatcher.turn)
         self.loop.start()
 

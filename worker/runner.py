@@ -22,6 +22,8 @@ from sqlalchemy.exc import OperationalError
 
 from crant_core.errors import CrantError, Internal, LeaseLost, NeedsMemory, TimeLimit
 from crant_core.jobs.artifacts import ArtifactStore
+from crant_core.jobs.counting import Tally
+from crant_core.jobs.logs import in_hand
 from crant_core.jobs.model import Queue, Role
 from crant_core.jobs.repository.jobs import JobRepository, Viewer
 from crant_core.jobs.repository.planning import CHUNK, NewItem, PlanRepository
@@ -29,6 +31,7 @@ from crant_core.jobs.repository.recording import Outcome, StoredFile
 from crant_core.jobs.repository.reuse import batches
 from crant_core.jobs.repository.units import ClaimedUnit, UnitRepository
 from crant_core.jobs.tables import ItemRow
+from crant_core.jobs.tracing import Attribute, span
 from crant_core.kinds.addresses import addresses
 from crant_core.kinds.base import Context, DoneItem, File, JobResults, KindSpec, PlannedItem
 from crant_core.kinds.registry import get_kind, load_runner
@@ -59,6 +62,7 @@ class Runner:
         *,
         sql_rows: int = 100_000,
         heavy_vertices: int | None = None,
+        counts: Tally | None = None,
     ) -> None:
         self.units = units
         self.plans = PlanRepository(units)
@@ -67,14 +71,28 @@ class Runner:
         self.open_source = open_source
         self.sql_rows = sql_rows
         self.heavy_vertices = heavy_vertices
+        self.counts = counts or Tally()
 
     def execute(self, unit_id: int, token: str, worker: str) -> str:
         """Do a unit if it is still to be had, and say in a word what became of it."""
         unit = self.units.claim(unit_id, token, worker)
         if unit is None:
+            self.counts.add("crant_hints_stale_total")
             return "stale"
-        with structlog.contextvars.bound_contextvars(job=unit.job.id, unit=unit.id, role=unit.role):
-            return self._execute(unit)
+        kind, role = unit.job.kind, unit.role.value
+        ids: dict[str, Attribute] = {"job": unit.job.id, "unit": unit.id, "role": role, "kind": kind, "attempt": token}
+        with in_hand(**ids), span(f"{kind}.{role}", unit.job.traceparent, everywhere=True, **ids):
+            return self._measured(unit)
+
+    def _measured(self, unit: ClaimedUnit) -> str:
+        began, how = time.perf_counter(), Internal.code
+        try:
+            how = self._execute(unit)
+            return how
+        finally:
+            kind, role = unit.job.kind, unit.role.value
+            self.counts.add("crant_units_total", kind=kind, role=role, outcome=how)
+            self.counts.observe("crant_unit_seconds", time.perf_counter() - began, kind=kind, role=role)
 
     def _execute(self, unit: ClaimedUnit) -> str:
         work = {Role.PLAN: self._plan, Role.RUN: self._run, Role.FINISH: self._finish}
@@ -116,7 +134,7 @@ class Runner:
         context = _prepared(unit, module, self._context(unit, self.open_source(unit.job.dataset), _time_of(unit)))
         try:
             for item in unit.items:
-                outbox.add(self._run_item(unit, module, context, item))
+                outbox.add(self._counted(unit, self._run_item(unit, module, context, item)))
         except TimeLimit:
             outbox.flush()
             raise
@@ -134,8 +152,9 @@ class Runner:
         """
         began = time.perf_counter()
         try:
-            result = module.run(context, item.key)
-            files, cost = self._stored(result.files)
+            with in_hand(item=item.key), span("item", item=item.key):
+                result = module.run(context, item.key)
+                files, cost = self._stored(result.files)
         except (SoftTimeLimitExceeded, LeaseLost) as error:
             raise _explain(error) from error
         except Exception as error:  # noqa: BLE001 - stored with the item; the others go on
@@ -145,6 +164,14 @@ class Runner:
             log.warning("item failed", action="item_failed", item=item.key, code=problem.code, error=str(problem))
             return Outcome(item=item, seconds=time.perf_counter() - began, error=problem, traceback=trace)
         return Outcome(item=item, seconds=time.perf_counter() - began, metrics=result.metrics | cost, files=files)
+
+    def _counted(self, unit: ClaimedUnit, outcome: Outcome) -> Outcome:
+        kind, state = unit.job.kind, outcome.state if outcome.is_final else "postponed"
+        self.counts.add("crant_items_total", kind=kind, state=state)
+        self.counts.observe("crant_item_seconds", outcome.seconds, kind=kind)
+        if outcome.error is not None:
+            self.counts.add("crant_item_errors_total", kind=kind, code=outcome.error.code)
+        return outcome
 
     def _finish(self, unit: ClaimedUnit) -> None:
         _, module = _science(unit)
@@ -196,7 +223,8 @@ class Runner:
         return stored, {"storage_seconds": time.perf_counter() - began} if stored else {}
 
     def _store(self, file: File) -> StoredFile:
-        sha256 = self.store.put(file.data)
+        with span("store", file=file.name, bytes=len(file.data)):
+            sha256 = self.store.put(file.data)
         return StoredFile(
             name=file.name, media_type=file.media_type, size=len(file.data), sha256=sha256, meta=dict(file.meta)
         )

@@ -19,6 +19,7 @@ from api.views import job_view
 from crant_core.errors import InvalidInput, NotFound
 from crant_core.jobs.model import ItemState, JobState, Queue, Scope
 from crant_core.jobs.repository.jobs import NewJob, Viewer
+from crant_core.jobs.tracing import traceparent
 from crant_core.jobs.wire import AttemptView, EstimateView, ItemPage, ItemView, JobPage, JobRequest, JobView, Problem
 from crant_core.kinds.registry import get_kind
 from crant_core.times import parse_at
@@ -72,6 +73,7 @@ def _new_job(services: Services, request: JobRequest, owner: Viewer, key: str | 
         deadline=_deadline(services, request),
         after=_after(services, request, owner),
         queue=Queue(kind.queue),
+        traceparent=traceparent(),
     )
 
 

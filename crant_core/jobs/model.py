@@ -147,6 +147,8 @@ class Scope(StrEnum):
     SUBMIT = "submit"
     #: see and change everybody's
     ADMIN = "admin"
+    #: read the numbers at /metrics, and nothing else
+    METRICS = "metrics"
 
 
 State = TypeVar("State", bound=StrEnum)

@@ -59,5 +59,10 @@ class Settings(LibrarySettings):
         ge=0,
         description="Rows that a job puts into a table of results at most; larger tables are in its Parquet files only",
     )
+    traces_endpoint: str | None = Field(
+        default=None,
+        validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT",
+        description="Where OpenTelemetry traces go, over HTTP; its other OTEL_ variables count as well",
+    )
     log_level: str = Field(default="INFO", description="Least severe level that is logged")
     log_json: bool = Field(default=False, description="One JSON object per log line instead of text for people")

@@ -117,6 +117,12 @@ class DispatchRepository:
             session.execute(update(UnitRow).where(UnitRow.id.in_(unit_ids)).values(hint_at=at))
 
 
+def since_last_look(session: Session, now: datetime) -> float | None:
+    """Return the seconds since a dispatcher last said that it leads; None if there never was one."""
+    until = session.scalar(select(LeaderRow.until).where(LeaderRow.name == _LEADER))
+    return None if until is None else max(0.0, (now - until + _REIGN).total_seconds())
+
+
 def _next(session: Session, jobs: Iterable[JobRow], ready: ColumnElement[bool], view: View) -> list[DueUnit]:
     """Take turns over owners; of one owner's units, the first of each job comes before the second of any.
 
