@@ -13,6 +13,7 @@ from api.body import BodyLimit
 from api.crossing import OpenToOtherSites
 from api.dashboard.views import mount_dashboard
 from api.described import describe_problems
+from api.requests import Requests
 from api.routes import (
     artifacts,
     catalogue,
@@ -20,6 +21,7 @@ from api.routes import (
     health,
     inputs,
     jobs,
+    metrics,
     precomputed,
     results,
     schedules,
@@ -27,7 +29,8 @@ from api.routes import (
     tokens,
 )
 from api.services import Services
-from crant_core.jobs.logs import configure
+from crant_core.jobs import tracing
+from crant_core.jobs.logs import adopt_libraries, configure
 from crant_core.jobs.settings import Settings
 
 _DESCRIPTION = """
@@ -36,9 +39,19 @@ numbers lose digits above 2^53; requests may use strings or integers. Errors are
 """
 
 
+_ROUTES = (
+    *(jobs, inputs, events, results, artifacts, schedules, catalogue),
+    *(health, metrics, precomputed, skeletoncache, tokens),
+)
+
+
 def create_app(settings: Settings | None = None) -> FastAPI:
     """Build the application; without settings, from the CRANT_* environment."""
-    settings = settings or Settings()  # read from the environment
+    if settings is None:
+        settings = Settings()  # read from the environment, by whoever runs this as a program
+        adopt_libraries(settings)
+        if settings.traces_endpoint:
+            tracing.configure("crant-api")
     configure(settings)
     services = Services(settings)
     app = FastAPIOffline(title="crant-batch", version=services.version, description=_DESCRIPTION, lifespan=_lifespan)
@@ -46,8 +59,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     errors.install(app)
     app.add_middleware(BodyLimit, upload_bytes=settings.upload_megabytes * 2**20, pause_seconds=settings.body_seconds)
     app.add_middleware(OpenToOtherSites)
-    of_jobs = (jobs, inputs, events, results, artifacts, schedules)
-    for routes in (*of_jobs, catalogue, health, precomputed, skeletoncache, tokens):
+    app.add_middleware(Requests, metrics=services.metrics)
+    for routes in _ROUTES:
         app.include_router(routes.router)
     mount_dashboard(app)
     describe_problems(app)
@@ -57,4 +70,5 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     yield
+    tracing.flush()
     app.state.services.close()

@@ -7,6 +7,7 @@ from threading import BoundedSemaphore
 
 from api.cave import CaveLogin
 from api.limits import RateLimit
+from api.metrics import Metrics
 from crant_core.datasets import Dataset, by_name, get_dataset
 from crant_core.jobs.artifacts import CloudStore
 from crant_core.jobs.database import Database
@@ -50,6 +51,7 @@ class Services:
         )
         self.limits = RateLimit(settings.requests_per_minute)
         self.store = CloudStore(settings.artifacts_url)
+        self.metrics = Metrics(self.database, self.version)
 
     def identify(self, token: str) -> Identity:
         """Say whose token this is, ours or CAVE's, and count the request.

@@ -15,7 +15,7 @@ from api.services import Services
 from api.skeletons import FORMATS
 from crant_core.datasets import Dataset
 from crant_core.errors import UnknownDataset
-from crant_core.jobs.model import JobState
+from crant_core.jobs.model import JobState, Queue
 from crant_core.jobs.repository.jobs import NewJob
 from crant_core.jobs.tables import ArtifactRow, JobRow
 from crant_core.kinds.addresses import addresses
@@ -71,6 +71,7 @@ class SkeletonCache:
             ids=sorted(set(roots)),
             at="live",
             owner=owner,
+            queue=Queue(self.kind.queue),
             body_hash=digest,
             label=f"skeletons for caveclient: {len(roots):,}",
             idempotency_key=key if turn == 1 else f"{key} {turn}",

@@ -42,6 +42,7 @@ CrantError
 ├── SkeletonError                   a mesh from which no skeleton can be made
 │   └── IdMismatch                  a skeleton that leads out of its neuron
 ├── NotInstalled                    a package or program that this needs is not there
+├── NeedsMemory                     more memory than this process may use (retryable: where there is more)
 ├── WorkerLost                      the process died (retryable)
 ├── Quarantined                     every process that worked on this item alone died
 ├── DeadlineExceeded                the job was not done in time
@@ -370,6 +371,13 @@ class NotInstalled(CrantError, ImportError):
     """A package or program that this needs is not installed."""
 
     code = "not_installed"
+
+
+class NeedsMemory(CrantError):
+    """More memory is needed than the process may use."""
+
+    code = "needs_memory"
+    retryable = True
 
 
 class WorkerLost(CrantError):

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from textwrap import wrap
 
+from pydantic import AliasChoices
 from pydantic.fields import FieldInfo
 
 from crant_core.jobs.settings import Settings
@@ -29,7 +30,15 @@ def text() -> str:
 def _entry(name: str, field: FieldInfo) -> str:
     lines = [f"# {line}" for line in wrap(field.description or "", 118)]
     value = "" if field.is_required() or field.default is None else _write(field.default)
-    return "\n".join([*lines, f"#CRANT_{name.upper()}={value}", ""])
+    return "\n".join([*lines, f"#{variable(name, field)}={value}", ""])
+
+
+def variable(name: str, field: FieldInfo) -> str:
+    """Return the environment variable of a setting; of several, the first."""
+    alias = field.validation_alias
+    if isinstance(alias, AliasChoices):
+        return str(alias.choices[0])
+    return alias if isinstance(alias, str) else f"CRANT_{name.upper()}"
 
 
 def _write(value: object) -> str:

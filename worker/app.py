@@ -6,18 +6,22 @@ was tried stands in the database, so losing or doubling messages changes nothing
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
+import kombu
 from celery import Celery, Task
 from celery.exceptions import TimeLimitExceeded, WorkerLostError
-from celery.signals import task_failure
+from celery.signals import setup_logging, task_failure, worker_process_init, worker_process_shutdown
 
 from crant_core.errors import CrantError, Internal, TimeLimit, WorkerLost
-from crant_core.jobs.logs import configure
-from crant_core.jobs.model import Role
+from crant_core.jobs import tracing
+from crant_core.jobs.logs import adopt_libraries, configure
+from crant_core.jobs.model import Queue, Role
 from crant_core.jobs.settings import Settings
 from crant_core.kinds.registry import all_kinds
 from worker.loops import DispatchStep, LeaseStep
+from worker.memory import confine
 from worker.runtime import Runtime, current_runtime
 
 SWEEP_SECONDS = 600.0
@@ -28,7 +32,7 @@ def create_celery(settings: Settings) -> Celery:
     """Build the application with a task for each kind and role, so that Flower shows what is going on."""
     configure(settings)
     app = Celery("crant", broker=settings.broker_url)
-    app.conf.update(_configuration(settings))
+    app.conf.update(_configuration(settings) | _memory(settings))
     app.settings = settings
     for kind in all_kinds():
         for role in Role:
@@ -36,13 +40,18 @@ def create_celery(settings: Settings) -> Celery:
     app.task(name=_SWEEP)(_sweep)
     app.task(name=_TICK, bind=True)(_tick)
     app.steps["worker"].update({LeaseStep, DispatchStep})
+    setup_logging.connect(partial(_set_up_logging, settings), weak=False)
     task_failure.connect(_give_back, weak=False)
+    worker_process_init.connect(partial(_begin_process, settings), weak=False)
+    worker_process_shutdown.connect(partial(_end_process, settings), weak=False)
     return app
 
 
 def _configuration(settings: Settings) -> dict[str, Any]:
     return {
         "task_ignore_result": True,  # results stand in the database
+        "task_queues": [kombu.Queue(name) for name in Queue],  # a worker serves all, or those that `-Q` names
+        "task_default_queue": Queue.CPU.value,
         "task_serializer": "json",
         "accept_content": ["json"],
         "task_acks_late": False,  # a redelivered long task would run again and again; our leases cover crashes
@@ -68,9 +77,34 @@ def _regularly(task: str, seconds: float) -> dict[str, Any]:
     return {"task": task, "schedule": seconds, "options": {"expires": seconds, "priority": 0}}
 
 
+def _memory(settings: Settings) -> dict[str, Any]:
+    """Replace processes that have grown, between two units; during one, `confine` bounds them."""
+    most = settings.child_megabytes
+    return {"worker_max_memory_per_child": most * 1024 // 2} if most else {}
+
+
 def _execute(task: Task, unit_id: int) -> str:
     """Do one unit. The task's id is the token under which it holds the unit's lease."""
-    return _runtime(task).runner.execute(unit_id, task.request.id, task.request.hostname)
+    runtime = _runtime(task)
+    runtime.counts.keep_handing_on()
+    return runtime.runner.execute(unit_id, task.request.id, task.request.hostname)
+
+
+def _set_up_logging(settings: Settings, **_: Any) -> None:
+    """Write Celery's lines as ours; that somebody hears this signal keeps Celery from doing it in its own way."""
+    adopt_libraries(settings)
+
+
+def _begin_process(settings: Settings, **_: Any) -> None:
+    if settings.child_megabytes:
+        confine(settings.child_megabytes)
+    if settings.traces_endpoint:
+        tracing.configure("crant-worker")
+
+
+def _end_process(settings: Settings, **_: Any) -> None:
+    current_runtime(settings).counts.hand_on()
+    tracing.flush()
 
 
 def _sweep() -> int:
@@ -94,8 +128,12 @@ def _give_back(sender: Task, task_id: str, exception: BaseException, **_: Any) -
 
     For a process that was killed this runs in the worker's main process, within seconds of the death.
     """
-    if sender.name not in (_SWEEP, _TICK):
-        _runtime(sender).units.give_back(task_id, _explain(exception))
+    if sender.name in (_SWEEP, _TICK):
+        return
+    runtime, error = _runtime(sender), _explain(exception)
+    if runtime.units.give_back(task_id, error):
+        kind, _, role = sender.name.rpartition(".")
+        runtime.counts.add("crant_units_total", kind=kind, role=role, outcome=error.code)
 
 
 def _explain(exception: BaseException) -> CrantError:

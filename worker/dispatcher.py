@@ -7,6 +7,7 @@ from typing import Any
 
 import structlog
 
+from crant_core.jobs.counting import Tally
 from crant_core.jobs.queue import Queue
 from crant_core.jobs.repository.dispatch import DispatchRepository, DueUnit
 
@@ -24,6 +25,8 @@ class Dispatcher:
         This dispatcher's name among its rivals.
     guard : context manager, optional
         Held while the database is used.
+    counts : Tally, optional
+        Where it counts what it does.
     """
 
     def __init__(
@@ -32,11 +35,13 @@ class Dispatcher:
         queue: Queue,
         holder: str,
         guard: AbstractContextManager[Any] | None = None,
+        counts: Tally | None = None,
     ) -> None:
         self.repository = repository
         self.queue = queue
         self.holder = holder
         self.guard = guard or nullcontext()
+        self.counts = counts or Tally()
 
     def turn(self) -> int:
         """If leading, take back what silent workers hold and offer what is due; return the number of offers."""
@@ -54,6 +59,7 @@ class Dispatcher:
             return []
         if expired := self.repository.expire():
             log.warning("leases ran out", action="leases_expired", units=expired)
+            self.counts.add("crant_leases_expired_total", expired)
         self.repository.look_after()
         return self.repository.due()
 

@@ -30,6 +30,8 @@ class CeleryQueue:
             args=[unit.id],
             task_id=f"{unit.job_id}-{unit.role}-{unit.position}-{secrets.token_hex(4)}",
             argsrepr=f"job {unit.job_id}, unit {unit.position}",
+            queue=unit.queue,
+            headers={"traceparent": unit.traceparent} if unit.traceparent else {},
             soft_time_limit=limit,
             time_limit=limit + _GRACE_SECONDS,
             priority=_FIRST if unit.urgent else _LATER,

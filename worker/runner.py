@@ -21,9 +21,11 @@ from billiard.exceptions import SoftTimeLimitExceeded
 from sqlalchemy.exc import OperationalError
 
 from crant_core.datasets import Dataset
-from crant_core.errors import CrantError, Internal, LeaseLost, TimeLimit
+from crant_core.errors import CrantError, Internal, LeaseLost, NeedsMemory, TimeLimit
 from crant_core.jobs.artifacts import ArtifactStore
-from crant_core.jobs.model import Role
+from crant_core.jobs.counting import Tally
+from crant_core.jobs.logs import in_hand
+from crant_core.jobs.model import Queue, Role
 from crant_core.jobs.repository.jobs import JobRepository, Viewer
 from crant_core.jobs.repository.planning import CHUNK, NewItem, PlanRepository
 from crant_core.jobs.repository.recording import Outcome, StoredFile
@@ -32,9 +34,11 @@ from crant_core.jobs.repository.reuse import batches
 from crant_core.jobs.repository.stored import StoredRepository
 from crant_core.jobs.repository.units import ClaimedUnit, UnitRepository
 from crant_core.jobs.tables import ItemRow
+from crant_core.jobs.tracing import Attribute, span
 from crant_core.kinds.addresses import addresses
 from crant_core.kinds.base import Context, File, JobResults, KindSpec, PlannedItem
 from crant_core.kinds.registry import get_kind, load_runner
+from crant_core.sources import limits
 from crant_core.sources.base import Source
 from crant_core.times import TimeBase, parse_at
 from worker import manifest
@@ -62,6 +66,8 @@ class Runner:
         open_source: Callable[[str], Source],
         *,
         sql_rows: int = 100_000,
+        heavy_vertices: int | None = None,
+        counts: Tally | None = None,
     ) -> None:
         self.units = units
         self.plans = PlanRepository(units)
@@ -70,14 +76,29 @@ class Runner:
         self.store = store
         self.open_source = open_source
         self.sql_rows = sql_rows
+        self.heavy_vertices = heavy_vertices
+        self.counts = counts or Tally()
 
     def execute(self, unit_id: int, token: str, worker: str) -> str:
         """Do a unit if it is still to be had, and say in a word what became of it."""
         unit = self.units.claim(unit_id, token, worker)
         if unit is None:
+            self.counts.add("crant_hints_stale_total")
             return "stale"
-        with structlog.contextvars.bound_contextvars(job=unit.job.id, unit=unit.id, role=unit.role):
-            return self._execute(unit)
+        kind, role = unit.job.kind, unit.role.value
+        ids: dict[str, Attribute] = {"job": unit.job.id, "unit": unit.id, "role": role, "kind": kind, "attempt": token}
+        with in_hand(**ids), span(f"{kind}.{role}", unit.job.traceparent, everywhere=True, **ids):
+            return self._measured(unit)
+
+    def _measured(self, unit: ClaimedUnit) -> str:
+        began, how = time.perf_counter(), Internal.code
+        try:
+            how = self._execute(unit)
+            return how
+        finally:
+            kind, role = unit.job.kind, unit.role.value
+            self.counts.add("crant_units_total", kind=kind, role=role, outcome=how)
+            self.counts.observe("crant_unit_seconds", time.perf_counter() - began, kind=kind, role=role)
 
     def _execute(self, unit: ClaimedUnit) -> str:
         work = {Role.PLAN: self._plan, Role.RUN: self._run, Role.FINISH: self._finish}
@@ -117,6 +138,7 @@ class Runner:
 
     def _run(self, unit: ClaimedUnit) -> None:
         _, module = _science(unit)
+        limits.allow_meshes(None if unit.queue is Queue.HEAVY else self.heavy_vertices)
         if unit.job.reuse and any(item.address for item in unit.items):
             self._forget_lost(unit, [item.address for item in unit.items])
             unit = _patiently(self.units.take_known)(unit)
@@ -128,13 +150,13 @@ class Runner:
                 if context.prepared is None and is_time() and self.units.is_awaited(unit):
                     outbox.close(rest=unit.items[number:])
                     return
-                outbox.add(self._run_item(module, context, item))
+                outbox.add(self._counted(unit, self._run_item(unit, module, context, item)))
         except TimeLimit:
             outbox.flush()
             raise
         outbox.close()
 
-    def _run_item(self, module: ModuleType, context: Context, item: ItemRow) -> Outcome:
+    def _run_item(self, unit: ClaimedUnit, module: ModuleType, context: Context, item: ItemRow) -> Outcome:
         """Do one item; an error that may pass leaves it open.
 
         Raises
@@ -146,15 +168,26 @@ class Runner:
         """
         began = time.perf_counter()
         try:
-            result = module.run(context, item.key)
-            files, cost = self._stored(result.files)
+            with in_hand(item=item.key), span("item", item=item.key):
+                result = module.run(context, item.key)
+                files, cost = self._stored(result.files)
         except (SoftTimeLimitExceeded, LeaseLost) as error:
             raise _explain(error) from error
         except Exception as error:  # noqa: BLE001 - stored with the item; the others go on
             problem, trace = _explain(error), traceback.format_exc()
+            if isinstance(error, MemoryError) and unit.queue is Queue.HEAVY:
+                problem = Internal(f"{problem.message}, and there is nowhere more of it")
             log.warning("item failed", action="item_failed", item=item.key, code=problem.code, error=str(problem))
             return Outcome(item=item, seconds=time.perf_counter() - began, error=problem, traceback=trace)
         return Outcome(item=item, seconds=time.perf_counter() - began, metrics=result.metrics | cost, files=files)
+
+    def _counted(self, unit: ClaimedUnit, outcome: Outcome) -> Outcome:
+        kind, state = unit.job.kind, outcome.state if outcome.is_final else "postponed"
+        self.counts.add("crant_items_total", kind=kind, state=state)
+        self.counts.observe("crant_item_seconds", outcome.seconds, kind=kind)
+        if outcome.error is not None:
+            self.counts.add("crant_item_errors_total", kind=kind, code=outcome.error.code)
+        return outcome
 
     def _finish(self, unit: ClaimedUnit) -> None:
         _, module = _science(unit)
@@ -206,7 +239,8 @@ class Runner:
         return stored, {"storage_seconds": time.perf_counter() - began} if stored else {}
 
     def _store(self, file: File) -> StoredFile:
-        sha256 = self.store.put(file.data)
+        with span("store", file=file.name, bytes=len(file.data)):
+            sha256 = self.store.put(file.data)
         return StoredFile(
             name=file.name, media_type=file.media_type, size=len(file.data), sha256=sha256, meta=dict(file.meta)
         )
@@ -265,4 +299,6 @@ def _explain(error: Exception) -> CrantError:
         return error
     if isinstance(error, SoftTimeLimitExceeded):
         return TimeLimit()
+    if isinstance(error, MemoryError):
+        return NeedsMemory(f"MemoryError: {error}")
     return Internal(f"{type(error).__name__}: {error}")

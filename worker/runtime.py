@@ -7,11 +7,13 @@ import time
 
 from crant_core.jobs.artifacts import CloudStore
 from crant_core.jobs.database import Database
+from crant_core.jobs.repository.counters import CounterRepository
 from crant_core.jobs.repository.dispatch import DispatchRepository
 from crant_core.jobs.repository.jobs import JobRepository
 from crant_core.jobs.repository.units import UnitRepository
 from crant_core.jobs.settings import Settings
-from crant_core.sources import limits
+from crant_core.sources import limits, watching
+from worker.counts import Counts, Ears
 from worker.limiter import of_broker
 from worker.runner import Runner
 from worker.schedules import Schedules
@@ -27,6 +29,8 @@ class Runtime:
         self.database = Database(settings.database_url)
         if shared := of_broker(settings.broker_url):
             limits.install(shared)
+        self.counts = Counts(CounterRepository(self.database))
+        watching.install(Ears(self.counts))
         self.units = UnitRepository(
             self.database, lease_seconds=settings.lease_seconds, max_attempts=settings.max_attempts
         )
@@ -45,6 +49,8 @@ class Runtime:
             self.store,
             SourceBook(settings).open,
             sql_rows=settings.sql_rows,
+            heavy_vertices=settings.heavy_vertices,
+            counts=self.counts,
         )
 
     def sweep(self) -> int:

@@ -17,8 +17,9 @@ from api.predecessors import with_skeletons
 from api.services import Services
 from api.views import job_view
 from crant_core.errors import InvalidInput, NotFound
-from crant_core.jobs.model import ItemState, JobState, Scope
+from crant_core.jobs.model import ItemState, JobState, Queue, Scope
 from crant_core.jobs.repository.jobs import NewJob, Viewer
+from crant_core.jobs.tracing import traceparent
 from crant_core.jobs.wire import AttemptView, EstimateView, ItemPage, ItemView, JobPage, JobRequest, JobView, Problem
 from crant_core.kinds.registry import get_kind
 from crant_core.times import parse_at
@@ -74,6 +75,8 @@ def new_job(services: Services, request: JobRequest, owner: Viewer, key: str | N
         reuse=request.reuse,
         deadline=_deadline(services, request),
         after=_after(services, request, owner),
+        queue=Queue(kind.queue),
+        traceparent=traceparent(),
     )
 
 

@@ -127,6 +127,17 @@ class Role(StrEnum):
     FINISH = "finish"
 
 
+class Queue(StrEnum):
+    """Which workers a unit waits for: each queue has its own."""
+
+    #: waits for servers most of the time
+    IO = "io"
+    #: computes
+    CPU = "cpu"
+    #: needs more memory than other workers may use
+    HEAVY = "heavy"
+
+
 class Scope(StrEnum):
     """What a token allows."""
 
@@ -136,6 +147,8 @@ class Scope(StrEnum):
     SUBMIT = "submit"
     #: see and change everybody's
     ADMIN = "admin"
+    #: read the numbers at /metrics, and nothing else
+    METRICS = "metrics"
 
 
 class Overlap(StrEnum):

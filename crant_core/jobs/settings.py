@@ -60,10 +60,28 @@ class Settings(LibrarySettings):
         ge=0,
         description="How late a slot may be noticed and still be run by a schedule that catches up with nothing",
     )
+    shutdown_seconds: float = Field(
+        default=20,
+        ge=0,
+        description="What a worker is doing when it is told to stop may go on for so long; then others get it",
+    )
+    child_megabytes: int | None = Field(
+        default=None,
+        ge=256,
+        description="Memory that each process of a worker may use; who needs more goes to `heavy`",
+    )
+    heavy_vertices: int | None = Field(
+        default=None, ge=1, description="Neurons whose mesh has more vertices are done by the workers of `heavy`"
+    )
     sql_rows: int = Field(
         default=100_000,
         ge=0,
         description="Rows that a job puts into a table of results at most; larger tables are in its Parquet files only",
+    )
+    traces_endpoint: str | None = Field(
+        default=None,
+        validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT",
+        description="Where OpenTelemetry traces go, over HTTP; its other OTEL_ variables count as well",
     )
     log_level: str = Field(default="INFO", description="Least severe level that is logged")
     log_json: bool = Field(default=False, description="One JSON object per log line instead of text for people")

@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from crant_core.jobs.model import ItemState, JobState, Role, UnitState
+from crant_core.jobs.model import ItemState, JobState, Queue, Role, UnitState
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -41,6 +41,10 @@ class UtcDateTime(TypeDecorator[datetime]):
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         """Give the zone back where the database has none."""
         return value and (value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC))
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 Number = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up only INTEGER keys
@@ -123,6 +127,8 @@ class JobRow(Base):
     share_key: Mapped[str | None] = mapped_column(String(32), doc="who knows it reads the job's skeletons; for links")
     schedule_id: Mapped[str | None] = mapped_column(String(32), doc="whose run it is; the run outlives its schedule")
     slot: Mapped[datetime | None] = mapped_column(doc="of its schedule; nothing: somebody ran it by hand")
+    queue: Mapped[str] = mapped_column(String(16), default=Queue.CPU, server_default=Queue.CPU, doc="of its units")
+    traceparent: Mapped[str | None] = mapped_column(String(64), doc="the trace of its submission, W3C's notation")
     created_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
@@ -151,6 +157,8 @@ class UnitRow(Base):
     not_before: Mapped[datetime | None]
     hint_at: Mapped[datetime | None] = mapped_column(doc="when it was last offered to the broker")
     cost: Mapped[float | None] = mapped_column(doc="seconds it should take; nothing: nobody knows")
+    queue: Mapped[str | None] = mapped_column(String(16), doc="another queue than its job's")
+    queued_at: Mapped[datetime | None] = mapped_column(default=_now, doc="when it was made")
 
 
 class AttemptRow(Base):
@@ -305,3 +313,13 @@ class LeaderRow(Base):
     name: Mapped[str] = mapped_column(String(64), primary_key=True)
     holder: Mapped[str] = mapped_column(String(128))
     until: Mapped[datetime]
+
+
+class CounterRow(Base):
+    """What the service's processes counted since ever; never goes down."""
+
+    __tablename__ = "counters"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True, doc="the metric's name")
+    labels: Mapped[str] = mapped_column(String(500), primary_key=True, doc="JSON, sorted by name")
+    value: Mapped[float]

@@ -25,7 +25,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -99,6 +99,7 @@ class KindSpec:
     runner: str  #: module with plan, run, finish
     items_per_unit: int  #: a guess for the first units; the next ones are sized by what these cost
     time_limit: int  #: seconds a unit may take before its process is killed
+    queue: Literal["cpu", "io"] = "cpu"  #: whether it computes, or waits for servers most of the time
     example: dict[str, object]
     largest_unit: int | None = None  #: items that a unit may have, whatever they cost; 20 times the guess if left out
     reuse: Reuse = Reuse.NEVER

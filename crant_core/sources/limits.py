@@ -1,4 +1,7 @@
-"""How fast servers may be asked. The library asks freely; who runs many processes installs what they share."""
+"""How fast servers may be asked, and how large neurons may be.
+
+The library asks freely; who runs many processes says what they may do.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ from collections.abc import Mapping
 from math import inf
 from typing import Protocol
 from urllib.parse import urlsplit
+
+from crant_core.errors import NeedsMemory
 
 
 class Limiter(Protocol):
@@ -39,6 +44,7 @@ class Unlimited:
 
 
 _installed: list[Limiter] = [Unlimited()]
+_largest: list[int | None] = [None]
 
 
 def install(limiter: Limiter) -> None:
@@ -49,6 +55,23 @@ def install(limiter: Limiter) -> None:
 def limiter() -> Limiter:
     """Return the limiter of this process."""
     return _installed[0]
+
+
+def allow_meshes(vertices: int | None) -> None:
+    """Let this process work on meshes of so many vertices at most from now on; None: on any."""
+    _largest[:] = [vertices]
+
+
+def check_size(root: int, vertices: int) -> None:
+    """Refuse a mesh that is too large for this process.
+
+    Raises
+    ------
+    NeedsMemory
+    """
+    most = _largest[0]
+    if most is not None and vertices > most:
+        raise NeedsMemory(f"the mesh of {root} has {vertices:,} vertices; here {most:,} are the most", value=root)
 
 
 def server_of(url: str) -> str:

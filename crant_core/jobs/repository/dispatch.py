@@ -3,6 +3,7 @@
 Messages are hints: they may be lost, doubled or late. Units reach the broker through a window, in turns over owners
 and over each owner's jobs, so that a million items neither flood the broker nor starve a five-neuron job. The window
 holds little work, not many units: what waits in the broker waits in line, and nobody can get in front of it any more.
+Each queue has a window of its own, as its workers are others.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from crant_core.errors import WorkerLost
-from crant_core.jobs.model import ACTIVE, JobState, Role, UnitState
+from crant_core.jobs.model import ACTIVE, JobState, Queue, Role, UnitState
 from crant_core.jobs.repository.control import ControlRepository
 from crant_core.jobs.repository.cutting import cut
 from crant_core.jobs.repository.load import View, look
@@ -40,6 +41,8 @@ class DueUnit:
     job_id: str
     kind: str
     urgent: bool = False  #: nothing of its job is running or waiting in the broker: it goes to the front
+    queue: Queue = Queue.CPU
+    traceparent: str | None = None  #: of its job's submission
 
 
 class DispatchRepository:
@@ -114,6 +117,12 @@ class DispatchRepository:
             session.execute(update(UnitRow).where(UnitRow.id.in_(unit_ids)).values(hint_at=at))
 
 
+def since_last_look(session: Session, now: datetime) -> float | None:
+    """Return the seconds since a dispatcher last said that it leads; None if there never was one."""
+    until = session.scalar(select(LeaderRow.until).where(LeaderRow.name == _LEADER))
+    return None if until is None else max(0.0, (now - until + _REIGN).total_seconds())
+
+
 def _next(session: Session, jobs: Iterable[JobRow], ready: ColumnElement[bool], view: View) -> list[DueUnit]:
     """Take turns over owners; of one owner's units, the first of each job comes before the second of any.
 
@@ -130,7 +139,11 @@ def _next(session: Session, jobs: Iterable[JobRow], ready: ColumnElement[bool], 
     queues = [sorted(ranked, key=itemgetter(0)) for ranked in waiting.values() if ranked]
     rounds = zip_longest(*sorted(queues, key=lambda ranked: ranked[0][0]))
     in_turn = (entry[1] for entry in chain.from_iterable(rounds) if entry)
-    return [candidate.unit for candidate in in_turn if view.admits(candidate.cost, urgent=candidate.unit.urgent)]
+    return [
+        candidate.unit
+        for candidate in in_turn
+        if view.admits(candidate.unit.queue, candidate.cost, urgent=candidate.unit.urgent)
+    ]
 
 
 class _Candidate(NamedTuple):
@@ -145,9 +158,9 @@ def _jobs_with(ready: ColumnElement[bool], room: int) -> Select[JobRow]:
     return select(JobRow).where(JobRow.state.in_(ACTIVE), has_uncut | has_some).order_by(turn_of_owner).limit(room)
 
 
-def _units_of(job: JobRow, ready: ColumnElement[bool], room: int) -> Select[int, str, int, float | None]:
+def _units_of(job: JobRow, ready: ColumnElement[bool], room: int) -> Select[int, str, int, float | None, str | None]:
     queued = (UnitRow.job_id == job.id, UnitRow.state == UnitState.QUEUED, ready)
-    fields = (UnitRow.id, UnitRow.role, UnitRow.position, UnitRow.cost)
+    fields = (UnitRow.id, UnitRow.role, UnitRow.position, UnitRow.cost, UnitRow.queue)
     return select(*fields).where(*queued).order_by(UnitRow.id).limit(room)
 
 
@@ -157,6 +170,14 @@ def _ready(now: datetime, stale: datetime) -> ColumnElement[bool]:
     return waited & unheard
 
 
-def _due_unit(job: JobRow, row: Row[int, str, int, float | None], turn: int) -> DueUnit:
-    role = Role(row.role)
-    return DueUnit(id=row.id, role=role, position=row.position, job_id=job.id, kind=job.kind, urgent=turn == 0)
+def _due_unit(job: JobRow, row: Row[int, str, int, float | None, str | None], turn: int) -> DueUnit:
+    return DueUnit(
+        id=row.id,
+        role=Role(row.role),
+        position=row.position,
+        job_id=job.id,
+        kind=job.kind,
+        urgent=turn == 0,
+        queue=Queue(row.queue or job.queue),
+        traceparent=job.traceparent,
+    )

@@ -14,7 +14,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from crant_core.errors import CrantError, Quarantined, TimeLimit, WorkerLost
-from crant_core.jobs.model import ItemState, JobState, Role, UnitState
+from crant_core.jobs.model import ItemState, JobState, Queue, Role, UnitState
 from crant_core.jobs.repository.ending import add_unit, end_attempt, finish_if_last, requeue
 from crant_core.jobs.repository.events import append, move
 from crant_core.jobs.repository.recording import Outcome, record
@@ -67,6 +67,8 @@ class Giver:
                 _quarantine(session, job, item, error, now)
         if items and items[0].state == ItemState.PENDING:
             requeue(unit, now + CRASHED.pause(items[0].crashes))
+            if isinstance(error, WorkerLost):
+                unit.queue = Queue.HEAVY  # most often memory ran out
             append(session, job, now, "unit_retried", role=unit.role, attempt=unit.attempt, code=error.code)
         else:
             _close(unit, UnitState.FAILED if items else UnitState.DONE)
@@ -101,7 +103,7 @@ def _split(
     for half in (items[:middle], items[middle:]):
         heir = add_unit(session, job, Role.RUN)
         heir.cost = None if unit.cost is None else unit.cost * len(half) / len(items)
-        heir.not_before = now + CRASHED.pause(1)
+        heir.not_before, heir.queue = now + CRASHED.pause(1), unit.queue
         ids = [item.id for item in half]
         session.execute(update(ItemRow).where(ItemRow.id.in_(ids)).values(unit_id=heir.id))
     append(session, job, now, "unit_split", items=len(items), code=error.code, message=str(error))

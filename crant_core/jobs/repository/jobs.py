@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from crant_core import ids as identifiers
 from crant_core.errors import IdempotencyMismatch, NotFound
 from crant_core.jobs.database import Database
-from crant_core.jobs.model import ItemState, JobState, Role
+from crant_core.jobs.model import ItemState, JobState, Queue, Role
 from crant_core.jobs.repository.events import append
 from crant_core.jobs.tables import (
     ArtifactRow,
@@ -55,6 +55,8 @@ class NewJob:
     behind: Sequence[str] = ()  #: jobs that must have ended first, however they end
     schedule_id: str | None = None
     slot: datetime | None = None
+    queue: Queue = Queue.CPU
+    traceparent: str | None = None  #: the trace that it belongs to
 
 
 @dataclass(frozen=True, kw_only=True)

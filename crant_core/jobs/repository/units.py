@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session, aliased
 
 from crant_core.errors import CrantError
 from crant_core.jobs.database import Database
-from crant_core.jobs.model import ACTIVE, UNIT_TRANSITIONS, ItemState, Role, UnitState, before, outcome
+from crant_core.jobs.model import ACTIVE, UNIT_TRANSITIONS, ItemState, Queue, Role, UnitState, before, outcome
 from crant_core.jobs.repository import reuse
 from crant_core.jobs.repository.ending import end_attempt, finish_if_last, hold, requeue
 from crant_core.jobs.repository.events import lock_job, move
@@ -29,7 +29,8 @@ from crant_core.jobs.sizing import running_mean
 from crant_core.jobs.tables import ArtifactRow, AttemptRow, ItemRow, JobRow, UnitRow, table_of
 
 #: how attempts end that were taken from their worker, which may not know it yet
-TAKEN_AWAY = ("cancelled", "worker_lost", "deadline_exceeded")
+HANDED_BACK = "handed_back"
+TAKEN_AWAY = ("cancelled", "worker_lost", "deadline_exceeded", HANDED_BACK)
 _PICKED_UP = timedelta(seconds=0.5)  #: after this, a process that is free has taken what was offered
 
 # Built once, as those in `events`.
@@ -44,7 +45,7 @@ _TAKE = (
         lease_until=bindparam("until"),
         attempt=_UNITS.c.attempt + 1,
     )
-    .returning(_UNITS.c.role, _UNITS.c.job_id, _UNITS.c.attempt)
+    .returning(_UNITS.c.role, _UNITS.c.job_id, _UNITS.c.attempt, _UNITS.c.queue)
 )
 _BEGUN = insert(table_of(AttemptRow))
 _JOB = select(JobRow).where(JobRow.id == bindparam("job_id"))
@@ -62,6 +63,7 @@ class ClaimedUnit:
     token: str
     job: JobRow
     items: tuple[ItemRow, ...]  #: those to be worked on
+    queue: Queue = Queue.CPU
 
 
 class FinishedItem(NamedTuple):
@@ -98,7 +100,7 @@ class UnitRepository:
         session.execute(_BEGUN, attempt | {"token": token, "started_at": now, "items": 0})
         job = session.scalars(_JOB, {"job_id": row.job_id}).one()
         items = session.scalars(_OPEN_ITEMS, {"unit_id": unit_id}) if row.role == Role.RUN else ()
-        return ClaimedUnit(unit_id, Role(row.role), token, job, tuple(items))
+        return ClaimedUnit(unit_id, Role(row.role), token, job, tuple(items), Queue(row.queue or job.queue))
 
     def take_known(self, unit: ClaimedUnit) -> ClaimedUnit:
         """Take results that exist already, and claim those that nobody is making.
@@ -116,6 +118,23 @@ class UnitRepository:
         held = update(UnitRow).where(UnitRow.token.in_(list(tokens)), UnitRow.state == UnitState.RUNNING)
         with self.database.writing() as session:
             return len(session.execute(held.values(lease_until=until).returning(UnitRow.id)).all())
+
+    def hand_back(self, tokens: Iterable[str]) -> int:
+        """Let others have these units at once, whose worker ends; nothing is wrong with them. Return how many."""
+        return sum(self._hand_back(token) for token in tokens)
+
+    def _hand_back(self, token: str) -> bool:
+        with self.database.writing() as session:
+            job_id = session.scalar(select(UnitRow.job_id).where(*_held_by(token)))
+            job = lock_job(session, job_id) if job_id else None
+            unit = session.scalar(select(UnitRow).where(*_held_by(token)).with_for_update())
+            if job is None or unit is None:
+                return False
+            now = self.database.now()
+            end_attempt(session, token, now, HANDED_BACK)
+            unit.attempt -= 1  # it counts against a plan or a finish, which did nothing wrong
+            requeue(unit, now)
+            return True
 
     def taken_away(self, tokens: Iterable[str]) -> set[str]:
         """Say which of these attempts are over without their worker's doing: cancelled, or given to another."""

@@ -58,6 +58,7 @@ SPEC = KindSpec(
     runner="crant_core.kinds.export_table.run",
     items_per_unit=1,  # the table
     time_limit=6 * 3600,  # of 20 GB
+    queue="io",
     ids_are_one_item=True,
     example={"table": "nucleus_detection_v0", "ids": ["576460754037774276"], "id_column": "pt_root_id"},
 )

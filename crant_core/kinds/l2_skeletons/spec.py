@@ -43,6 +43,7 @@ SPEC = KindSpec(
     runner="crant_core.kinds.l2_skeletons.run",
     items_per_unit=50,  # their chunks are looked up together
     time_limit=1800,
+    queue="io",
     reuse=Reuse.SAME_TIME,  # of fresh chunks the L2 cache learns later
     makes_skeletons=True,
     example={"ids": ["576460754037774276"]},

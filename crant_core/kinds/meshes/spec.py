@@ -41,6 +41,7 @@ SPEC = KindSpec(
     runner="crant_core.kinds.meshes.run",
     items_per_unit=1,  # a neuron takes seconds to minutes
     time_limit=1800,
+    queue="io",
     reuse=Reuse.ALWAYS,  # whole or an error, and a root id never changes
     example={"ids": ["576460754037774276"]},
 )

@@ -18,6 +18,7 @@ SPEC = KindSpec(
     runner="crant_core.kinds.neuron_to_segments.run",
     items_per_unit=10,  # what their nodes lie in is fetched together
     time_limit=1800,
+    queue="io",
     reuse=Reuse.SAME_TIME,
     example={"ids": ["576460754037774276"], "method": "l2"},
 )
