@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
 from crant_core.jobs.model import UnitState
+from crant_core.jobs.repository.moments import is_past, is_since
 from crant_core.jobs.tables import JobRow, UnitRow
 
 _AHEAD_SECONDS = 5.0  #: of work that may wait in the broker for each unit that is being done
@@ -69,7 +70,8 @@ class View:
 def look(session: Session, *, window: int, now: datetime, stale: datetime) -> View:
     """Count the units that are not over."""
     cost = func.sum(func.coalesce(UnitRow.cost, _UNKNOWN_SECONDS))
-    heard, is_due = UnitRow.hint_at > stale, or_(UnitRow.not_before.is_(None), UnitRow.not_before <= now)
+    heard = is_since(UnitRow.hint_at, stale, now)
+    is_due = or_(UnitRow.not_before.is_(None), is_past(UnitRow.not_before, now))
     offered = select(UnitRow.job_id, func.count(), cost).where(UnitRow.state == UnitState.QUEUED, heard)
     found = session.execute(offered.group_by(UnitRow.job_id)).all()
     return View(
