@@ -21,6 +21,7 @@ from worker.loops import DispatchStep, LeaseStep
 from worker.runtime import Runtime, current_runtime
 
 SWEEP_SECONDS = 600.0
+_GRACE_SECONDS = 60  #: for a unit whose time is up, before its process is killed
 
 
 def create_celery(settings: Settings) -> Celery:
@@ -29,9 +30,10 @@ def create_celery(settings: Settings) -> Celery:
     app = Celery("crant", broker=settings.broker_url)
     app.conf.update(_configuration())
     app.settings = settings
-    for kind in all_kinds():
+    for kind in all_kinds().values():
+        limits = {"soft_time_limit": kind.time_limit, "time_limit": kind.time_limit + _GRACE_SECONDS}
         for role in Role:
-            app.task(name=f"{kind}.{role}", bind=True)(_execute)
+            app.task(name=f"{kind.name}.{role}", bind=True, **limits)(_execute)
     app.task(name="service.sweep")(_sweep)
     app.steps["worker"].update({LeaseStep, DispatchStep})
     task_failure.connect(_give_back, weak=False)

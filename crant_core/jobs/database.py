@@ -19,8 +19,8 @@ from sqlalchemy.orm import Session
 from crant_core.jobs.clock import ServerClock
 
 _BUSY_SECONDS = 30
-#: Who vanishes without a goodbye (a host, a network, a frozen machine) must not hold others up: a worker notices that its
-#: server is gone, and the server that its worker is, which may have left with a job's row locked. In seconds and ms.
+#: Who vanishes without a goodbye (a host, a network, a frozen machine) must not hold others up: a worker notices that
+#: its server is gone, and the server that its worker is, which may have left with a job's row locked. Seconds and ms.
 _HEALTHY = {
     "connect_timeout": 10,
     "keepalives_idle": 10,

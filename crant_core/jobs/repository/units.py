@@ -7,11 +7,11 @@ puts the worker's token on the row; every later write locks the row and must fin
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, bindparam, delete, exists, insert, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, exists, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -63,12 +63,31 @@ class ClaimedUnit:
 
 
 class UnitRepository:
-    """Claims units and records what became of them."""
+    """Claims units and records what became of them.
 
-    def __init__(self, database: Database, *, lease_seconds: float, max_attempts: int) -> None:
+    Parameters
+    ----------
+    database : Database
+    lease_seconds : float
+    max_attempts : int
+        Processes that an item may kill.
+    releases : mapping of str to int, optional
+        Kinds that this worker knows, and the version of its code for each: units of newer jobs are left to workers of
+        the newer release. All are taken if left out.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        lease_seconds: float,
+        max_attempts: int,
+        releases: Mapping[str, int] | None = None,
+    ) -> None:
         self.database = database
         self.lease = timedelta(seconds=lease_seconds)
         self._giver = Giver(max_attempts)
+        self._take = _TAKE if releases is None else _TAKE.where(_is_of(releases))
 
     def claim(self, unit_id: int, token: str, worker: str) -> ClaimedUnit | None:
         """Take a queued unit of an active job; None if somebody else has it or it is over: the hint was stale."""
@@ -80,7 +99,7 @@ class UnitRepository:
 
     def _claim(self, session: Session, unit_id: int, token: str, worker: str) -> ClaimedUnit | None:
         now = self.database.now()
-        row = session.execute(_TAKE, {"of": unit_id, "new_token": token, "until": now + self.lease}).one_or_none()
+        row = session.execute(self._take, {"of": unit_id, "new_token": token, "until": now + self.lease}).one_or_none()
         if row is None:
             return None
         attempt = {"unit_id": unit_id, "job_id": row.job_id, "number": row.attempt, "worker": worker}
@@ -194,6 +213,11 @@ class UnitRepository:
                 return False
             self._giver.release(session, job, unit, error, self.database.now())
             return True
+
+
+def _is_of(releases: Mapping[str, int]) -> ColumnElement[bool]:
+    known = ((JobRow.kind == kind) & (JobRow.code_version <= version) for kind, version in releases.items())
+    return exists().where(JobRow.id == _UNITS.c.job_id, or_(*known))
 
 
 def _held_by(token: str) -> tuple[ColumnElement[bool], ...]:
