@@ -26,6 +26,7 @@ from worker.runtime import Runtime, current_runtime
 
 SWEEP_SECONDS = 600.0
 _SWEEP, _TICK = "service.sweep", "service.tick"
+_GRACE_SECONDS = 60  #: for a unit whose time is up, before its process is killed
 
 
 def create_celery(settings: Settings) -> Celery:
@@ -34,9 +35,10 @@ def create_celery(settings: Settings) -> Celery:
     app = Celery("crant", broker=settings.broker_url)
     app.conf.update(_configuration(settings) | _memory(settings))
     app.settings = settings
-    for kind in all_kinds():
+    for kind in all_kinds().values():
+        limits = {"soft_time_limit": kind.time_limit, "time_limit": kind.time_limit + _GRACE_SECONDS}
         for role in Role:
-            app.task(name=f"{kind}.{role}", bind=True)(_execute)
+            app.task(name=f"{kind.name}.{role}", bind=True, **limits)(_execute)
     app.task(name=_SWEEP)(_sweep)
     app.task(name=_TICK, bind=True)(_tick)
     app.steps["worker"].update({LeaseStep, DispatchStep})

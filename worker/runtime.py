@@ -12,6 +12,7 @@ from crant_core.jobs.repository.dispatch import DispatchRepository
 from crant_core.jobs.repository.jobs import JobRepository
 from crant_core.jobs.repository.units import UnitRepository
 from crant_core.jobs.settings import Settings
+from crant_core.kinds.registry import all_kinds
 from crant_core.sources import limits, watching
 from worker.counts import Counts, Ears
 from worker.limiter import of_broker
@@ -32,7 +33,10 @@ class Runtime:
         self.counts = Counts(CounterRepository(self.database))
         watching.install(Ears(self.counts))
         self.units = UnitRepository(
-            self.database, lease_seconds=settings.lease_seconds, max_attempts=settings.max_attempts
+            self.database,
+            lease_seconds=settings.lease_seconds,
+            max_attempts=settings.max_attempts,
+            releases={kind.name: kind.code_version for kind in all_kinds().values()},
         )
         self.dispatch = DispatchRepository(self.units, window=settings.window, rehint_seconds=settings.rehint_seconds)
         self.store = CloudStore(settings.artifacts_url)

@@ -97,11 +97,16 @@ class CloudStore:
         target = self.folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         draft = target.with_name(f"{target.name}.{secrets.token_hex(4)}.draft")
-        with draft.open("wb") as file:
-            copyfileobj(BytesIO(data) if isinstance(data, bytes) else data, file, _PART)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(target)
+        try:
+            with draft.open("wb") as file:
+                copyfileobj(BytesIO(data) if isinstance(data, bytes) else data, file, _PART)
+                file.flush()
+                os.fsync(file.fileno())
+            draft.replace(target)
+        except BaseException:
+            with suppress(OSError):
+                draft.unlink(missing_ok=True)  # on a full disk, drafts of those who try again would keep it full
+            raise
 
     def get(self, sha256: str) -> bytes:
         """Read bytes back and check them."""

@@ -24,6 +24,7 @@ from crant_core.jobs.model import ACTIVE, JobState, Queue, Role, UnitState
 from crant_core.jobs.repository.control import ControlRepository
 from crant_core.jobs.repository.cutting import cut
 from crant_core.jobs.repository.load import View, look
+from crant_core.jobs.repository.moments import is_past, is_since
 from crant_core.jobs.repository.units import UnitRepository
 from crant_core.jobs.tables import JobRow, LeaderRow, UnitRow
 
@@ -58,7 +59,7 @@ class DispatchRepository:
     def lead(self, holder: str) -> bool:
         """Become or stay the one dispatcher; it loses the post when silent for five seconds."""
         now = self.database.now()
-        free = or_(LeaderRow.holder == holder, LeaderRow.until < now)
+        free = or_(LeaderRow.holder == holder, is_past(LeaderRow.until, now))
         crown = update(LeaderRow).where(LeaderRow.name == _LEADER, free).values(holder=holder, until=now + _REIGN)
         try:
             with self.database.writing() as session:
@@ -79,7 +80,7 @@ class DispatchRepository:
 
     def expire(self) -> int:
         """Take back units whose worker has been silent for longer than its lease."""
-        over = UnitRow.lease_until < self.database.now()
+        over = is_past(UnitRow.lease_until, self.database.now())
         with self.database.reading() as session:
             tokens = list(session.scalars(select(UnitRow.token).where(UnitRow.state == UnitState.RUNNING, over)))
         error = WorkerLost("the worker was silent for longer than its lease")
@@ -165,8 +166,8 @@ def _units_of(job: JobRow, ready: ColumnElement[bool], room: int) -> Select[int,
 
 
 def _ready(now: datetime, stale: datetime) -> ColumnElement[bool]:
-    waited = or_(UnitRow.not_before.is_(None), UnitRow.not_before <= now)
-    unheard = or_(UnitRow.hint_at.is_(None), UnitRow.hint_at <= stale)
+    waited = or_(UnitRow.not_before.is_(None), is_past(UnitRow.not_before, now))
+    unheard = or_(UnitRow.hint_at.is_(None), ~is_since(UnitRow.hint_at, stale, now))
     return waited & unheard
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Row, func, or_, select
 from sqlalchemy.orm import Session
 
 from crant_core.jobs.model import Queue, UnitState
+from crant_core.jobs.repository.moments import is_past, is_since
 from crant_core.jobs.tables import JobRow, UnitRow
 
 _AHEAD_SECONDS = 5.0  #: of work that may wait in the broker for each unit that is being done
@@ -93,7 +94,8 @@ class View:
 
 def look(session: Session, *, window: int, now: datetime, stale: datetime) -> View:
     """Count the units that are not over."""
-    heard, is_due = UnitRow.hint_at > stale, or_(UnitRow.not_before.is_(None), UnitRow.not_before <= now)
+    heard = is_since(UnitRow.hint_at, stale, now)
+    is_due = or_(UnitRow.not_before.is_(None), is_past(UnitRow.not_before, now))
     offered = _count(session, (UnitRow.state == UnitState.QUEUED) & heard)
     running = _count(session, UnitRow.state == UnitState.RUNNING)
     waiting = _count(session, (UnitRow.state == UnitState.QUEUED) & UnitRow.hint_at.is_(None) & is_due)

@@ -7,7 +7,7 @@ puts the worker's token on the row; every later write locks the row and must fin
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, NamedTuple
@@ -76,12 +76,31 @@ class FinishedItem(NamedTuple):
 
 
 class UnitRepository:
-    """Claims units and records what became of them."""
+    """Claims units and records what became of them.
 
-    def __init__(self, database: Database, *, lease_seconds: float, max_attempts: int) -> None:
+    Parameters
+    ----------
+    database : Database
+    lease_seconds : float
+    max_attempts : int
+        Processes that an item may kill.
+    releases : mapping of str to int, optional
+        Kinds that this worker knows, and the version of its code for each: units of newer jobs are left to workers of
+        the newer release. All are taken if left out.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        lease_seconds: float,
+        max_attempts: int,
+        releases: Mapping[str, int] | None = None,
+    ) -> None:
         self.database = database
         self.lease = timedelta(seconds=lease_seconds)
         self._giver = Giver(max_attempts)
+        self._take = _TAKE if releases is None else _TAKE.where(_is_of(releases))
 
     def claim(self, unit_id: int, token: str, worker: str) -> ClaimedUnit | None:
         """Take a queued unit of an active job; None if somebody else has it or it is over: the hint was stale."""
@@ -93,7 +112,7 @@ class UnitRepository:
 
     def _claim(self, session: Session, unit_id: int, token: str, worker: str) -> ClaimedUnit | None:
         now = self.database.now()
-        row = session.execute(_TAKE, {"of": unit_id, "new_token": token, "until": now + self.lease}).one_or_none()
+        row = session.execute(self._take, {"of": unit_id, "new_token": token, "until": now + self.lease}).one_or_none()
         if row is None:
             return None
         attempt = {"unit_id": unit_id, "job_id": row.job_id, "number": row.attempt, "worker": worker}
@@ -250,6 +269,11 @@ def _put_back(session: Session, job: JobRow, items: Sequence[ItemRow]) -> None:
     for batch in reuse.batches(item.id for item in items):
         session.execute(update(ItemRow).where(ItemRow.id.in_(batch)).values(unit_id=None))
     job.uncut += len(items)
+
+
+def _is_of(releases: Mapping[str, int]) -> ColumnElement[bool]:
+    known = ((JobRow.kind == kind) & (JobRow.code_version <= version) for kind, version in releases.items())
+    return exists().where(JobRow.id == _UNITS.c.job_id, or_(*known))
 
 
 def _held_by(token: str) -> tuple[ColumnElement[bool], ...]:

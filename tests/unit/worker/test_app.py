@@ -51,14 +51,27 @@ def test_how_a_process_ended_decides_what_becomes_of_its_unit(
     assert told in str(error)
 
 
-def test_an_offer_names_its_job_and_has_the_kinds_time_limit(celery: Celery, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_task_has_its_kinds_time_limit(celery: Celery) -> None:
+    limit, task = get_kind("skeletonize").time_limit, celery.tasks["skeletonize.run"]
+    assert (task.soft_time_limit, task.time_limit) == (limit, limit + 60)
+
+
+def test_a_unit_of_a_kind_that_only_a_newer_release_knows_is_offered(
+    celery: Celery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The older dispatcher raised UnknownKind, and its worker ended, again and again, while it led.
+    sent: list[str] = []
+    monkeypatch.setattr(celery, "send_task", lambda name, **_: sent.append(name))
+    CeleryQueue(celery).send(DueUnit(id=7, role=Role.RUN, position=3, job_id="abc", kind="not_known_here"))
+    assert sent == ["not_known_here.run"]
+
+
+def test_an_offer_names_its_job_and_does_not_wait(celery: Celery, monkeypatch: pytest.MonkeyPatch) -> None:
     sent: dict[str, object] = {}
     monkeypatch.setattr(celery, "send_task", lambda name, **options: sent.update(options, name=name))
     CeleryQueue(celery).send(DueUnit(id=7, role=Role.RUN, position=3, job_id="abc", kind="skeletonize"))
-    limit = get_kind("skeletonize").time_limit
     assert (sent["name"], sent["args"]) == ("skeletonize.run", [7])
     assert str(sent["task_id"]).startswith("abc-run-3-")
-    assert (sent["soft_time_limit"], sent["time_limit"]) == (limit, limit + 60)
     assert "countdown" not in sent
     assert "eta" not in sent
 
