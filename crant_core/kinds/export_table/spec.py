@@ -30,7 +30,7 @@ class ExportTableOptions(Parameters):
     # a worker reads no file of its own machine because a job says so: only the dataset's settings may name one
     cloudpath: str | None = Field(
         default=None,
-        pattern=r"^(gs|s3|https)://[^/]",
+        pattern=r"^((gs|s3)://[a-z0-9][a-z0-9._-]+(/[^\s]*)?|https://[^\s/][^\s]*)$",
         max_length=1000,
         description="Where the exports are, gs, s3 or https, read without credentials; left out, the dataset's own",
     )
