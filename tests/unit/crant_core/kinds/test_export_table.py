@@ -56,6 +56,8 @@ class TestParameters:
             {"columns": []},
             {"version": 0},
             {"units": "um"},
+            {"voxel_resolution": [0, 4, 40]},
+            {"voxel_resolution": [4, 4]},
             *({"cloudpath": path} for path in ("file:///etc", "/etc", "~/x", "http://intern/x", "mem://x", "s3:///x")),
             {"cloudpath": "middleauth+https://elsewhere.org/x"},
             {"cloudpath": "file://x\ngs://bucket"},
@@ -66,6 +68,11 @@ class TestParameters:
     def test_what_makes_no_sense_or_names_a_file_of_the_worker_is_refused(self, wrong):
         with pytest.raises(ValidationError):
             ExportTableParameters.model_validate({"table": "cells", **wrong})
+
+    @pytest.mark.parametrize("name", ["columns", "voxel_resolution"])
+    def test_a_text_for_a_list_is_refused_with_what_to_write(self, name):
+        with pytest.raises(ValidationError, match=r'write \["4", "4"\], in a terminal'):
+            ExportTableParameters.model_validate({"table": "cells", name: "4,4"})
 
     @pytest.mark.parametrize("place", ["gs://mat_dbs/public/x", "s3://bucket/x", "https://example.org/x"])
     def test_public_places_may_be_named(self, place):
