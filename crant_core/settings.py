@@ -42,6 +42,10 @@ class LibrarySettings(BaseSettings):
         description="Where answers that never change are kept between runs; a disk of the machine, not of a network",
     )
     cache_megabytes: int = Field(default=1024, ge=1, description="How much of them is kept; the oldest go first")
+    internal_hosts: list[str] = Field(
+        default=[],
+        description="Hosts of internal networks that cloud paths of jobs may name; all others must be public",
+    )
 
     def token(self, server: str) -> str | None:
         """Return the token for a server; None if none is set."""

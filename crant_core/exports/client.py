@@ -39,6 +39,8 @@ class TableExportClient:
         How much of them; those not read for longest go first.
     anonymous : bool
         Show the store no credentials of this machine's.
+    public : bool
+        For a `cloudpath` that somebody else chose: anonymous, and only the public internet is asked. It cannot list.
     """
 
     def __init__(
@@ -49,9 +51,10 @@ class TableExportClient:
         cache_folder: str | Path | None = None,
         cache_megabytes: int = 1024,
         anonymous: bool = False,
+        public: bool = False,
     ) -> None:
         self.cloudpath = cloudpath
-        self._folder = Folder(cloudpath, anonymous=anonymous)
+        self._folder = Folder(cloudpath, anonymous=anonymous, public=public)
         self._voxels = voxel_resolution
         self._cache = None if cache_folder is None else ParquetCache(Path(cache_folder), cache_megabytes << 20)
         self._listed: list[tuple[str, int | None]] | None = None

@@ -6,12 +6,13 @@ import io
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from cloudfiles import CloudFiles
 
 from crant_core.errors import InvalidInput, SourceError
 from crant_core.sources.failures import translated
+from crant_core.sources.public import guard
 
 _LOCAL = "file://"
 _PART = 8 << 20  # bytes of one request: few requests, and little memory
@@ -26,10 +27,14 @@ class Folder:
         `gs://…`, `s3://…`, `https://…`, `file://…`, or a path of this machine.
     anonymous : bool
         Show the store no credentials of this machine's.
+    public : bool
+        Anonymous too, and only the public internet is asked; see `crant_core.sources.public`.
     """
 
-    def __init__(self, address: str, *, anonymous: bool = False) -> None:
+    def __init__(self, address: str, *, anonymous: bool = False, public: bool = False) -> None:
         self.address = address.rstrip("/")
+        self._kind = _PublicFiles if public else CloudFiles
+        anonymous = anonymous or public
         # cloud-files asks buckets over https then; without any secrets it would look for those of this machine
         self._access = {"use_https": True, "secrets": {"anonymous": True}} if anonymous else {}
         path = Path(address.removeprefix(_LOCAL)).expanduser()
@@ -90,7 +95,7 @@ class Folder:
         return bytes(data)
 
     def _files(self) -> CloudFiles:
-        return CloudFiles(self.address, progress=False, num_threads=1, parallel=1, **self._access)
+        return self._kind(self.address, progress=False, num_threads=1, parallel=1, **self._access)
 
     def _listed(self) -> Iterator[tuple[str, int | None]]:
         with translated(self.address):
@@ -99,6 +104,18 @@ class Folder:
             except NotImplementedError as error:
                 hint = "name the table and the version: get_table(name, version) lists nothing"
                 raise InvalidInput(f"{self.address} cannot list its files", value=self.address, hint=hint) from error
+
+
+class _PublicFiles(CloudFiles):  # type: ignore[misc] # cloud-files has no types
+    """Files of sites that somebody else named."""
+
+    def _get_connection(self) -> Any:
+        found = super()._get_connection()
+        guard(found.session)
+        return found
+
+    def list(self, *_: Any, **__: Any) -> Any:
+        raise NotImplementedError("cloud-files lists sites past its session")
 
 
 class _Parts(io.RawIOBase):

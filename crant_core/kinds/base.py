@@ -25,9 +25,9 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from crant_core.errors import NotFound
 from crant_core.ids import RootId
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 MAX_INLINE_IDS = 100_000
 
 Scalar = str | int | float | bool | None
+Item = TypeVar("Item")
 
 
 class Parameters(BaseModel):
@@ -56,6 +57,17 @@ def check_list(value: object) -> object:
         message = f"{value!r} is a text, not a list; write {written}, in a terminal between single quotes"
         raise ValueError(message)  # noqa: TRY004 - what pydantic takes for a refusal
     return value
+
+
+def check_distinct(values: list[Item]) -> list[Item]:
+    """Refuse a list that names something twice."""
+    if len(set(values)) < len(values):
+        raise ValueError(f"{next(value for value in values if values.count(value) > 1)!r} is named twice")
+    return values
+
+
+Listed: TypeAlias = Annotated[list[Item], BeforeValidator(check_list)]  #: of parameters, said how it is written
+Formats: TypeAlias = Annotated[list[Item], BeforeValidator(check_list), AfterValidator(check_distinct)]
 
 
 class IdParameters(Parameters):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from time import perf_counter
 
@@ -62,7 +63,13 @@ _COLUMNS: Mapping[str, str] = {
 
 
 def result(context: Context, spec: KindSpec, made: Made, formats: Sequence[str]) -> ItemResult:
-    """Write one neuron's files, and say how good its skeleton is and what it cost."""
+    """Write one neuron's files, and say how good its skeleton is and what it cost.
+
+    Source: one `is_latest` request, if nobody asked it: a job of another time may get these files too.
+    """
+    if made.is_latest is None:
+        [holds] = context.source.is_latest([made.root], context.time.timestamp)
+        made = replace(made, is_latest=bool(holds))
     began = perf_counter()
     files = tuple(_file(context, spec, made, form) for form in formats)
     cost = {"file_bytes": sum(len(file.data) for file in files), "writing_seconds": perf_counter() - began}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
-from crant_core.kinds.base import IdParameters, KindSpec, Parameters, Reuse, check_list
+from crant_core.kinds.base import Formats, IdParameters, KindSpec, Parameters, Reuse
 
 Format = Literal["swc", "precomputed", "parquet"]
 FINEST_STEP = 1.5  #: as the engine has it
@@ -67,14 +67,9 @@ class SkeletonizeOptions(Parameters):
     min_twig: float = Field(default=0, ge=0, le=1e9, description="Prune shorter twigs as well, nm (wavefront)")
     assert_id_match: bool = Field(default=False, description="Fail neurons whose nodes are not in their own voxels")
     elsewhere: float = Field(default=0.3, ge=0, le=1, description="Share of nodes that may be elsewhere all the same")
-    formats: list[Format] = Field(
+    formats: Formats[Format] = Field(
         default=["swc"], min_length=1, max_length=3, description="Files for each neuron; precomputed is Neuroglancer's"
     )
-
-    @field_validator("formats", mode="before")
-    @classmethod
-    def _listed(cls, formats: object) -> object:
-        return check_list(formats)
 
     @model_validator(mode="after")
     def _used(self) -> SkeletonizeOptions:
@@ -85,8 +80,6 @@ class SkeletonizeOptions(Parameters):
 
     @model_validator(mode="after")
     def _fits(self) -> SkeletonizeOptions:
-        if len(set(self.formats)) < len(self.formats):
-            raise ValueError("a format is named twice")
         if self.remove_soma_hairball and not self.find_soma:
             raise ValueError("remove_soma_hairball needs find_soma")
         if self.method == "wavefront" and self.step_size is not None and self.step_size < FINEST_STEP:
