@@ -8,6 +8,7 @@ from api.services import Services
 from api.skeletons import makes_skeletons
 from crant_core.jobs.tables import JobRow
 from crant_core.jobs.wire import JobCounts, JobProblem, JobView, Link
+from crant_core.kinds.registry import get_kind
 
 
 def job_view(services: Services, job: JobRow) -> JobView:
@@ -29,6 +30,10 @@ def _links(services: Services, job: JobRow) -> list[Link]:
     here = f"/v1/jobs/{job.id}"
     links = [Link(rel="self", href=here), Link(rel="alternate", href=f"/jobs/{job.id}")]
     links += [Link(rel=name, href=f"{here}/{name}") for name in ("items", "events", "results", "artifacts", "attempts")]
+    if job.parent_id:
+        links.append(Link(rel="up", href=f"/v1/jobs/{job.parent_id}"))
+    if get_kind(job.kind).is_pipeline:
+        links.append(Link(rel="steps", href=f"/v1/jobs?parent={job.id}"))
     links.append(Link(rel="archive", href=f"{here}/archive.zip"))
     if job.share_key and makes_skeletons(job.parameters):
         source = f"/precomputed/jobs/{job.id}~{job.share_key}"

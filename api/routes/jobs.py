@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime
 from typing import Annotated
+from urllib.parse import quote
 
 from fastapi import APIRouter, Body, Header, Query, Request, Response
 
@@ -115,15 +116,17 @@ def retry_job(services: ServicesDep, job: OwnJobDep) -> JobView:
 def list_jobs(
     services: ServicesDep,
     viewer: ViewerDep,
+    *,
     state: JobState | None = None,
+    parent: Annotated[str | None, Query(max_length=32, description="Only the steps of this job")] = None,
     before: Annotated[int | None, Query(ge=1, le=LARGEST)] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> JobPage:
     """List jobs, newest first."""
-    rows = services.jobs.recent(viewer, before=before, limit=limit, state=state)
+    rows = services.jobs.recent(viewer, before=before, limit=limit, state=state, parent=parent)
     more = f"/v1/jobs?before={rows[-1].number}&limit={limit}" if len(rows) == limit else None
-    if more and state:
-        more += f"&state={state}"
+    if more:
+        more += "".join(f"&{name}={quote(value)}" for name, value in (("state", state), ("parent", parent)) if value)
     return JobPage(jobs=[job_view(services, row) for row in rows], next=more)
 
 

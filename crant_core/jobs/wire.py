@@ -99,6 +99,9 @@ class JobView(Wire):
     reuse: bool
     deadline: datetime | None
     after: list[str] = Field(description="Jobs that this one comes after")
+    parent_id: str | None = Field(default=None, description="The pipeline that this job is a step of")
+    step: str | None = Field(default=None, description="Which step of it")
+    previous_id: str | None = Field(default=None, description="Of a pipeline: the run that it goes on from")
     state: JobState
     counts: JobCounts
     errors: dict[str, int] = Field(description="Failed items by error code")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -29,6 +30,7 @@ class Unlimited:
 
 
 _installed: list[Limiter] = [Unlimited()]
+_sent, _counting = [0], Lock()
 
 
 def install(limiter: Limiter) -> None:
@@ -39,6 +41,17 @@ def install(limiter: Limiter) -> None:
 def limiter() -> Limiter:
     """Return the limiter of this process."""
     return _installed[0]
+
+
+def note_request() -> None:
+    """Count a request of this process."""
+    with _counting:
+        _sent[0] += 1
+
+
+def requests_sent() -> int:
+    """Return how many requests this process has sent; the difference of two answers is what happened between them."""
+    return _sent[0]
 
 
 def server_of(url: str) -> str:

@@ -9,7 +9,7 @@ from requests.adapters import BaseAdapter, HTTPAdapter
 from urllib3 import PoolManager, Retry
 
 from crant_core.sources.answers import check_complete, check_roots, check_rows, check_terms, read_within
-from crant_core.sources.limits import limiter, retry_after_of, server_of
+from crant_core.sources.limits import limiter, note_request, retry_after_of, server_of
 from crant_core.sources.pool import CONNECTIONS, SERVERS, connections, proxies
 
 CONNECT_SECONDS = 10.0
@@ -61,6 +61,7 @@ class BoundedAdapter(HTTPAdapter):
             request.headers["Accept-Encoding"] = _END_IS_SEEN
         limits, server = limiter(), server_of(request.url or "")
         limits.wait(server)
+        note_request()
         response = super().send(request, *args, **kwargs)
         limits.report(server, response.status_code, retry_after_of(response))
         check_complete(response, read_within(response, ANSWER_SECONDS))

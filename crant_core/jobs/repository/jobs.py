@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from crant_core.errors import IdempotencyMismatch, NotFound
 from crant_core.jobs.database import Database
 from crant_core.jobs.model import ItemState, JobState, Role
 from crant_core.jobs.repository.events import append
+from crant_core.jobs.repository.inputs import stored
 from crant_core.jobs.tables import (
     ArtifactRow,
     AttemptRow,
@@ -98,7 +98,7 @@ class JobRepository:
     def _insert(self, session: Session, new: NewJob) -> JobRow:
         now = self.database.now()
         fields = {name: value for name, value in vars(new).items() if name not in ("ids", "input_id", "after")}
-        input_id = new.input_id or _store_input(session, new.ids)
+        input_id = new.input_id or stored(session, new.ids)
         job = JobRow(id=secrets.token_hex(6), input_id=input_id, created_at=now, **fields)
         job.share_key = secrets.token_urlsafe(16)
         job.state = JobState.WAITING if new.after else JobState.PLANNING
@@ -144,7 +144,13 @@ class JobRepository:
             return list(session.scalars(query.order_by(DependencyRow.after_id)))
 
     def recent(
-        self, viewer: Viewer, *, before: int | None = None, limit: int = 50, state: str | None = None
+        self,
+        viewer: Viewer,
+        *,
+        before: int | None = None,
+        limit: int = 50,
+        state: str | None = None,
+        parent: str | None = None,
     ) -> list[JobRow]:
         """List jobs, newest first; `before` is the number of the last one seen."""
         query = _visible(select(JobRow), viewer).order_by(JobRow.number.desc()).limit(limit)
@@ -152,6 +158,8 @@ class JobRepository:
             query = query.where(JobRow.number < before)
         if state is not None:
             query = query.where(JobRow.state == state)
+        if parent is not None:
+            query = query.where(JobRow.parent_id == parent)
         with self.database.reading() as session:
             return list(session.scalars(query))
 
@@ -249,12 +257,3 @@ class JobRepository:
 
 def _visible(query: Select[JobRow], viewer: Viewer) -> Select[JobRow]:
     return query if viewer.sees_all else query.where(JobRow.owner == viewer.owner)
-
-
-def _store_input(session: Session, ids: Sequence[int]) -> str:
-    data = identifiers.pack(ids)
-    digest = hashlib.sha256(data).hexdigest()
-    if session.get(InputRow, digest) is None:
-        session.add(InputRow(id=digest, count=len(ids), data=data))
-        session.flush()
-    return digest
