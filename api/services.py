@@ -14,6 +14,7 @@ from crant_core.jobs.repository.estimates import EstimateRepository
 from crant_core.jobs.repository.inputs import InputRepository
 from crant_core.jobs.repository.jobs import JobRepository
 from crant_core.jobs.repository.listing import ListingRepository
+from crant_core.jobs.repository.notifications import NotificationRepository
 from crant_core.jobs.repository.overview import OverviewRepository
 from crant_core.jobs.repository.stored import StoredRepository
 from crant_core.jobs.repository.tokens import TokenRepository
@@ -36,6 +37,7 @@ class Services:
         self.overview = OverviewRepository(self.database)
         self.control = ControlRepository(self.database)
         self.estimates = EstimateRepository(self.database)
+        self.notifications = NotificationRepository(self.database)
         self.stored = StoredRepository(self.database)
         self.tokens = TokenRepository(self.database)
         self.limits = RateLimit(settings.requests_per_minute)

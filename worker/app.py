@@ -21,6 +21,7 @@ from worker.loops import DispatchStep, LeaseStep
 from worker.runtime import Runtime, current_runtime
 
 SWEEP_SECONDS = 600.0
+NOTIFY_SECONDS, NOTIFY_LIMIT = 15.0, 240
 
 
 def create_celery(settings: Settings) -> Celery:
@@ -33,6 +34,7 @@ def create_celery(settings: Settings) -> Celery:
         for role in Role:
             app.task(name=f"{kind}.{role}", bind=True)(_execute)
     app.task(name="service.sweep")(_sweep)
+    app.task(name="service.notify", soft_time_limit=NOTIFY_LIMIT, time_limit=NOTIFY_LIMIT + 30)(_notify)
     app.steps["worker"].update({LeaseStep, DispatchStep})
     task_failure.connect(_give_back, weak=False)
     return app
@@ -57,7 +59,8 @@ def _configuration() -> dict[str, Any]:
         "worker_lost_wait": 1.0,  # a killed process's unit is given back soon: there is no result to wait for
         "worker_hijack_root_logger": False,
         "beat_schedule": {
-            "sweep": {"task": "service.sweep", "schedule": SWEEP_SECONDS, "options": {"expires": SWEEP_SECONDS}}
+            "sweep": {"task": "service.sweep", "schedule": SWEEP_SECONDS, "options": {"expires": SWEEP_SECONDS}},
+            "notify": {"task": "service.notify", "schedule": NOTIFY_SECONDS, "options": {"expires": NOTIFY_SECONDS}},
         },
     }
 
@@ -74,6 +77,13 @@ def _sweep() -> int:
     return current_runtime(current_app.settings).sweep()
 
 
+def _notify() -> int:
+    """Tell people of jobs that have ended."""
+    from celery import current_app
+
+    return current_runtime(current_app.settings).notify()
+
+
 def _runtime(task: Task) -> Runtime:
     return current_runtime(task.app.settings)
 
@@ -83,7 +93,7 @@ def _give_back(sender: Task, task_id: str, exception: BaseException, **_: Any) -
 
     For a process that was killed this runs in the worker's main process, within seconds of the death.
     """
-    if sender.name != "service.sweep":
+    if not sender.name.startswith("service."):
         _runtime(sender).units.give_back(task_id, _explain(exception))
 
 

@@ -7,6 +7,7 @@ import time
 
 from crant_core.jobs.artifacts import CloudStore
 from crant_core.jobs.database import Database
+from crant_core.jobs.notifying import Notifier
 from crant_core.jobs.repository.dispatch import DispatchRepository
 from crant_core.jobs.repository.jobs import JobRepository
 from crant_core.jobs.repository.units import UnitRepository
@@ -31,6 +32,7 @@ class Runtime:
         )
         self.dispatch = DispatchRepository(self.units, window=settings.window, rehint_seconds=settings.rehint_seconds)
         self.store = CloudStore(settings.artifacts_url)
+        self.notifier = Notifier(JobRepository(self.database), self.store, settings.public_url)
         self.runner = Runner(
             self.units,
             JobRepository(self.database),
@@ -38,6 +40,10 @@ class Runtime:
             SourceBook(settings).open,
             sql_rows=settings.sql_rows,
         )
+
+    def notify(self) -> int:
+        """Tell people of jobs that have ended, and count the messages that were tried."""
+        return self.notifier.send_due()
 
     def sweep(self) -> int:
         """Delete drafts of artifacts whose writers died, and count them."""

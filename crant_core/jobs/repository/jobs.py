@@ -18,6 +18,7 @@ from crant_core.jobs.database import Database
 from crant_core.jobs.model import ItemState, JobState, Role
 from crant_core.jobs.repository.events import append
 from crant_core.jobs.repository.inputs import stored
+from crant_core.jobs.repository.notifications import NewNotification, stored_with
 from crant_core.jobs.tables import (
     ArtifactRow,
     AttemptRow,
@@ -29,6 +30,8 @@ from crant_core.jobs.tables import (
     LeaderRow,
     UnitRow,
 )
+
+_NO_FIELDS = ("ids", "input_id", "after", "notify")  #: of a submission, which are in other tables
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +53,7 @@ class NewJob:
     deadline: datetime | None = None
     input_id: str | None = None  #: instead of ids: a list that is stored
     after: Sequence[str] = ()  #: jobs that must be done first
+    notify: Sequence[NewNotification] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +101,7 @@ class JobRepository:
 
     def _insert(self, session: Session, new: NewJob) -> JobRow:
         now = self.database.now()
-        fields = {name: value for name, value in vars(new).items() if name not in ("ids", "input_id", "after")}
+        fields = {name: value for name, value in vars(new).items() if name not in _NO_FIELDS}
         input_id = new.input_id or stored(session, new.ids)
         job = JobRow(id=secrets.token_hex(6), input_id=input_id, created_at=now, **fields)
         job.share_key = secrets.token_urlsafe(16)
@@ -106,6 +110,7 @@ class JobRepository:
         session.flush()
         session.add_all(DependencyRow(job_id=job.id, after_id=other) for other in dict.fromkeys(new.after))
         session.add(UnitRow(job_id=job.id, role=Role.PLAN))
+        stored_with(session, job, new.notify)
         given = session.scalars(select(InputRow.count).where(InputRow.id == input_id)).one()
         append(session, job, now, "submitted", kind=job.kind, label=job.label, given=given)
         return job
