@@ -171,9 +171,9 @@ class Crant:
         """Return a job by its id."""
         return Job(self, JobView.model_validate(self._send("GET", f"/v1/jobs/{quote(job_id, safe='')}")))
 
-    def jobs(self, limit: int = 50, state: str | None = None) -> list[JobView]:
-        """List jobs, newest first."""
-        wanted = {"limit": limit} | ({"state": state} if state else {})
+    def jobs(self, limit: int = 50, state: str | None = None, parent: str | None = None) -> list[JobView]:
+        """List jobs, newest first; of a `parent`, its steps."""
+        wanted = {"limit": limit} | ({"state": state} if state else {}) | ({"parent": parent} if parent else {})
         return JobPage.model_validate(self._send("GET", "/v1/jobs", params=wanted)).jobs
 
     @property

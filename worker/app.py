@@ -25,7 +25,8 @@ from worker.memory import confine
 from worker.runtime import Runtime, current_runtime
 
 SWEEP_SECONDS = 600.0
-_SWEEP, _TICK = "service.sweep", "service.tick"
+NOTIFY_SECONDS, NOTIFY_LIMIT = 15.0, 240
+_SWEEP, _TICK, _NOTIFY = "service.sweep", "service.tick", "service.notify"
 _GRACE_SECONDS = 60  #: for a unit whose time is up, before its process is killed
 
 
@@ -41,6 +42,7 @@ def create_celery(settings: Settings) -> Celery:
             app.task(name=f"{kind.name}.{role}", bind=True, **limits)(_execute)
     app.task(name=_SWEEP)(_sweep)
     app.task(name=_TICK, bind=True)(_tick)
+    app.task(name=_NOTIFY, soft_time_limit=NOTIFY_LIMIT, time_limit=NOTIFY_LIMIT + 30)(_notify)
     app.steps["worker"].update({LeaseStep, DispatchStep})
     setup_logging.connect(partial(_set_up_logging, settings), weak=False)
     task_failure.connect(_give_back, weak=False)
@@ -70,7 +72,11 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         "worker_lost_wait": 1.0,  # a killed process's unit is given back soon: there is no result to wait for
         "worker_hijack_root_logger": False,
         "beat_scheduler": "worker.clock:NotedScheduler",
-        "beat_schedule": {"sweep": _regularly(_SWEEP, SWEEP_SECONDS), "tick": _regularly(_TICK, settings.tick_seconds)},
+        "beat_schedule": {
+            "sweep": _regularly(_SWEEP, SWEEP_SECONDS),
+            "tick": _regularly(_TICK, settings.tick_seconds),
+            "notify": _regularly(_NOTIFY, NOTIFY_SECONDS),
+        },
     }
 
 
@@ -121,6 +127,13 @@ def _tick(task: Task) -> int:
     return _runtime(task).schedules.look(task.request.hostname)
 
 
+def _notify() -> int:
+    """Tell people of jobs that have ended."""
+    from celery import current_app
+
+    return current_runtime(current_app.settings).notify()
+
+
 def _runtime(task: Task) -> Runtime:
     return current_runtime(task.app.settings)
 
@@ -130,7 +143,7 @@ def _give_back(sender: Task, task_id: str, exception: BaseException, **_: Any) -
 
     For a process that was killed this runs in the worker's main process, within seconds of the death.
     """
-    if sender.name in (_SWEEP, _TICK):
+    if sender.name.startswith("service."):
         return
     runtime, error = _runtime(sender), _explain(exception)
     if runtime.units.give_back(task_id, error):

@@ -11,6 +11,7 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from types import ModuleType
 from typing import Any
@@ -27,28 +28,32 @@ from crant_core.jobs.counting import Tally
 from crant_core.jobs.logs import in_hand
 from crant_core.jobs.model import Queue, Role
 from crant_core.jobs.repository.jobs import JobRepository, Viewer
+from crant_core.jobs.repository.pipelines import NewStep, PipelineRepository
 from crant_core.jobs.repository.planning import CHUNK, NewItem, PlanRepository
 from crant_core.jobs.repository.recording import Outcome, StoredFile
 from crant_core.jobs.repository.results import ResultRows
 from crant_core.jobs.repository.reuse import batches
 from crant_core.jobs.repository.stored import StoredRepository
 from crant_core.jobs.repository.units import ClaimedUnit, UnitRepository
-from crant_core.jobs.tables import ItemRow
+from crant_core.jobs.tables import ItemRow, JobRow
 from crant_core.jobs.tracing import Attribute, span
-from crant_core.kinds.addresses import addresses
-from crant_core.kinds.base import Context, File, JobResults, KindSpec, PlannedItem
+from crant_core.kinds.addresses import Address, addresses
+from crant_core.kinds.base import AS_OF, Context, Feed, File, KindSpec, Pipeline, PlannedItem, Step
 from crant_core.kinds.registry import get_kind, load_runner
 from crant_core.sources import limits
 from crant_core.sources.base import Source
+from crant_core.sources.limits import requests_sent
 from crant_core.times import TimeBase, parse_at
 from worker import manifest
 from worker.done import DoneItems
+from worker.looking import Looker
 from worker.losses import forget_lost
 from worker.outbox import Outbox
 from worker.rows import rows_of
 
 log = structlog.get_logger()
 
+_ANYBODY = Viewer(owner="", sees_all=True)
 _CHECK_SECONDS = 1.0  #: between two looks whether a unit is still ours, and whether somebody waits for its process
 
 #: a database outage of this long costs waiting, not work
@@ -72,6 +77,8 @@ class Runner:
         self.units = units
         self.plans = PlanRepository(units)
         self.stored = StoredRepository(units.database)
+        self.pipelines = PipelineRepository(units.database)
+        self.looker = Looker(jobs, store)
         self.jobs = jobs
         self.store = store
         self.open_source = open_source
@@ -91,14 +98,16 @@ class Runner:
             return self._measured(unit)
 
     def _measured(self, unit: ClaimedUnit) -> str:
-        began, how = time.perf_counter(), Internal.code
+        began, sent, how = time.perf_counter(), requests_sent(), Internal.code
         try:
             how = self._execute(unit)
             return how
         finally:
             kind, role = unit.job.kind, unit.role.value
+            seconds, requests = time.perf_counter() - began, requests_sent() - sent
             self.counts.add("crant_units_total", kind=kind, role=role, outcome=how)
-            self.counts.observe("crant_unit_seconds", time.perf_counter() - began, kind=kind, role=role)
+            self.counts.observe("crant_unit_seconds", seconds, kind=kind, role=role)
+            _patiently(self.units.note_cost)(unit.token, seconds=seconds, requests=requests)
 
     def _execute(self, unit: ClaimedUnit) -> str:
         work = {Role.PLAN: self._plan, Role.RUN: self._run, Role.FINISH: self._finish}
@@ -119,14 +128,17 @@ class Runner:
 
     def _plan(self, unit: ClaimedUnit) -> None:
         kind, module = _science(unit)
-        ids = self.jobs.input_ids(unit.job)
         source = self.open_source(unit.job.dataset)
-        moment = source.resolve_time(parse_at(unit.job.at))
+        moment = _time_of(unit) if unit.job.timestamp else source.resolve_time(parse_at(unit.job.at))
+        if kind.is_pipeline:
+            self._plan_steps(unit, module, source, moment)
+            return
+        feed = self._feed(unit, source, moment)
         address = addresses(kind, source.dataset, unit.job.parameters, moment)
         _patiently(self.plans.begin)(unit, kind.code_version)
-        position, planned = 0, module.plan(self._context(unit, source, moment), ids)
+        position, planned = 0, module.plan(self._context(unit, source, moment), feed.ids) if feed.ids else ()
         for chunk in batches(planned, CHUNK):
-            items = [_new_item(item, address) for item in chunk]
+            items = [_new_item(item, address, feed.since.get(item.key)) for item in chunk]
             self._forget_lost(unit, [item.address for item in items])
             _patiently(self.plans.add)(unit, position, items)
             position += len(items)
@@ -135,6 +147,21 @@ class Runner:
     def _forget_lost(self, unit: ClaimedUnit, addresses: Sequence[str | None]) -> None:
         if unit.job.reuse and (known := [address for address in addresses if address is not None]):
             _patiently(forget_lost)(self.stored, self.store, known)
+
+    def _plan_steps(self, unit: ClaimedUnit, module: Any, source: Source, moment: TimeBase) -> None:
+        planned: Pipeline = module.steps(self._context(unit, source, moment), self.jobs.input_ids(unit.job))
+        steps = [_new_step(step) for step in planned.steps]
+        _patiently(self.pipelines.start)(unit, moment, steps, planned.ids, planned.previous)
+
+    def _feed(self, unit: ClaimedUnit, source: Source, moment: TimeBase) -> Feed:
+        """Find out what a job works on: it was told so, or it is a step, and its pipeline knows."""
+        if unit.job.parent_id is None:
+            return Feed(ids=self.jobs.input_ids(unit.job))
+        parent = self._pipeline(unit)
+        context = replace(self._context(unit, source, moment), parameters=parent.parameters)
+        feed: Feed = load_runner(get_kind(parent.kind)).feed(context, unit.job.step)
+        _patiently(self.pipelines.feed)(unit, feed.ids, feed.parameters)
+        return feed
 
     def _run(self, unit: ClaimedUnit) -> None:
         kind, module = _science(unit)
@@ -194,7 +221,8 @@ class Runner:
     def _finish(self, unit: ClaimedUnit) -> None:
         _, module = _science(unit)
         context = self._context(unit, self.open_source(unit.job.dataset), _time_of(unit))
-        made = module.finish(context, DoneItems(self.units, unit.job.id, context.check))
+        done = DoneItems(self.units, unit.job.id, context.check)
+        made = [] if unit.job.parent_id and not unit.job.total else module.finish(context, done)
         rows = [rows_of(file, self.sql_rows) for file in made if file.table is not None]
         files = [self._store(file) for file in made]
         files.append(self._store_manifest(unit, context.source.dataset, files, rows))
@@ -207,22 +235,22 @@ class Runner:
         return StoredFile(name=manifest.NAME, media_type=manifest.MEDIA_TYPE, size=size, sha256=sha256, meta={})
 
     def _context(self, unit: ClaimedUnit, source: Source, moment: TimeBase) -> Context:
-        def results_of(job_id: str) -> JobResults:
-            other = self.jobs.get(job_id, Viewer(owner=unit.job.owner))
-            return JobResults(kind=other.kind, parameters=other.parameters, read=partial(self._read, other.id))
-
+        viewer = Viewer(owner=unit.job.owner)
         return Context(
             source=source,
             time=moment,
             parameters=unit.job.parameters,
-            read=partial(self._read, unit.job.id),
+            read=partial(self.looker.read, unit.job.id),
             ids=partial(self.jobs.input_ids, unit.job),
             check=self._checker(unit),
-            results_of=results_of,
+            results_of=lambda job_id: self.looker.results(self.jobs.get(job_id, viewer)),
+            pipeline=lambda: self.looker.results(self._pipeline(unit)),
+            previous=lambda name: self.looker.previous(self._pipeline(unit), name),
         )
 
-    def _read(self, job_id: str, name: str) -> bytes:
-        return self.store.get(self.jobs.artifact(job_id, name).sha256)
+    def _pipeline(self, unit: ClaimedUnit) -> JobRow:
+        """Return the job that this one is a step of, else itself."""
+        return self.jobs.get(unit.job.parent_id or unit.job.id, _ANYBODY)
 
     def _checker(self, unit: ClaimedUnit) -> Callable[[], None]:
         """Return what asks now and then whether the unit is still this worker's."""
@@ -255,8 +283,18 @@ def _unaddressed(unit: ClaimedUnit) -> ClaimedUnit:
     return unit
 
 
-def _new_item(item: PlannedItem, address: Callable[[str], str | None]) -> NewItem:
-    return NewItem(key=item.key, error=item.error, address=address(item.key), metrics=item.metrics)
+def _new_step(step: Step) -> NewStep:
+    kind = get_kind(step.kind)
+    return NewStep(
+        name=step.name, kind=kind.name, code_version=kind.code_version, queue=Queue(kind.queue), after=step.after
+    )
+
+
+def _new_item(item: PlannedItem, address: Address, since: datetime | None) -> NewItem:
+    """Describe an item as it is stored; `as_of` says since when nothing changed that its result depends on."""
+    found = address(item.key, item.basis, since)
+    as_of = {} if since is None else {AS_OF: since.isoformat()}
+    return NewItem(key=item.key, error=item.error, address=found, metrics=item.metrics | as_of)
 
 
 def _every(seconds: float) -> Callable[[], bool]:

@@ -7,6 +7,7 @@ import time
 
 from crant_core.jobs.artifacts import CloudStore
 from crant_core.jobs.database import Database
+from crant_core.jobs.notifying import Notifier
 from crant_core.jobs.repository.counters import CounterRepository
 from crant_core.jobs.repository.dispatch import DispatchRepository
 from crant_core.jobs.repository.jobs import JobRepository
@@ -47,6 +48,7 @@ class Runtime:
             tick_seconds=settings.tick_seconds,
             grace_seconds=settings.slot_grace_seconds,
         )
+        self.notifier = Notifier(jobs, self.store, settings.public_url)
         self.runner = Runner(
             self.units,
             jobs,
@@ -56,6 +58,10 @@ class Runtime:
             heavy_vertices=settings.heavy_vertices,
             counts=self.counts,
         )
+
+    def notify(self) -> int:
+        """Tell people of jobs that have ended, and count the messages that were tried."""
+        return self.notifier.send_due()
 
     def sweep(self) -> int:
         """Delete drafts of artifacts whose writers died, and count them."""

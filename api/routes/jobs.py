@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime
 from typing import Annotated
+from urllib.parse import quote
 
 from fastapi import APIRouter, Body, Header, Query, Request, Response
 
@@ -18,7 +19,9 @@ from api.services import Services
 from api.views import job_view
 from crant_core.errors import InvalidInput, NotFound
 from crant_core.jobs.model import ItemState, JobState, Queue, Scope
+from crant_core.jobs.notifying import check_address
 from crant_core.jobs.repository.jobs import NewJob, Viewer
+from crant_core.jobs.repository.notifications import NewNotification
 from crant_core.jobs.tracing import traceparent
 from crant_core.jobs.wire import AttemptView, EstimateView, ItemPage, ItemView, JobPage, JobRequest, JobView, Problem
 from crant_core.kinds.registry import get_kind
@@ -77,7 +80,15 @@ def new_job(services: Services, request: JobRequest, owner: Viewer, key: str | N
         after=_after(services, request, owner),
         queue=Queue(kind.queue),
         traceparent=traceparent(),
+        notify=_notify(request),
     )
+
+
+def _notify(request: JobRequest) -> list[NewNotification]:
+    found = [(one, one.url.get_secret_value()) for one in request.notify]
+    for _, url in found:
+        check_address(url)
+    return [NewNotification(url=url, on=list(one.on), changed_percent=one.changed_percent) for one, url in found]
 
 
 def _deadline(services: Services, request: JobRequest) -> datetime | None:
@@ -121,15 +132,17 @@ def retry_job(services: ServicesDep, job: OwnJobDep) -> JobView:
 def list_jobs(
     services: ServicesDep,
     viewer: ViewerDep,
+    *,
     state: JobState | None = None,
+    parent: Annotated[str | None, Query(max_length=32, description="Only the steps of this job")] = None,
     before: Annotated[int | None, Query(ge=1, le=LARGEST)] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> JobPage:
     """List jobs, newest first."""
-    rows = services.jobs.recent(viewer, before=before, limit=limit, state=state)
+    rows = services.jobs.recent(viewer, before=before, limit=limit, state=state, parent=parent)
     more = f"/v1/jobs?before={rows[-1].number}&limit={limit}" if len(rows) == limit else None
-    if more and state:
-        more += f"&state={state}"
+    if more:
+        more += "".join(f"&{name}={quote(value)}" for name, value in (("state", state), ("parent", parent)) if value)
     return JobPage(jobs=[job_view(services, row) for row in rows], next=more)
 
 

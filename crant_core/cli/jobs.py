@@ -68,10 +68,11 @@ def submit(
 def jobs(
     limit: Annotated[int, typer.Option(min=1, max=200, help="How many")] = 20,
     state: Annotated[str | None, typer.Option(help="Only those in this state")] = None,
+    parent: Annotated[str | None, typer.Option(help="Only the steps of this job")] = None,
     json_: Json = False,
 ) -> None:
     """List your jobs, newest first."""
-    views = Crant().jobs(limit=limit, state=state)
+    views = Crant().jobs(limit=limit, state=state, parent=parent)
     if json_:
         show.as_json(views)
         return

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import secrets
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
 from io import BytesIO
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from shutil import copyfileobj
 from tempfile import TemporaryFile
-from typing import IO, Protocol
+from typing import IO, Any, Protocol
 from urllib.parse import unquote, urlsplit
 
 from cloudfiles import CloudFiles
@@ -24,6 +28,8 @@ from crant_core.errors import NotFound, StoreUnavailable
 
 _PART = 1 << 20  #: bytes
 _ASKED_AT_ONCE = 16  #: sizes of files in an object store
+_NAME = re.compile("[0-9a-f]{64}")
+_ASIDE = ".leaving"
 
 
 class ArtifactStore(Protocol):
@@ -70,7 +76,7 @@ class CloudStore:
         """Store bytes whole or not at all, and return their sha256 in hex."""
         sha256 = hashlib.sha256(data).hexdigest()
         try:
-            if self.missing({sha256: len(data)}):
+            if not self._renewed(sha256, len(data)):
                 self._write(_path(sha256), data)
         except OSError as error:
             raise StoreUnavailable(f"the artifact store cannot be written: {error}") from error
@@ -81,12 +87,22 @@ class CloudStore:
         try:
             with TemporaryFile() as spool:
                 sha256, size = _spooled(spool, parts)
-                if self.missing({sha256: size}):
+                if not self._renewed(sha256, size):
                     spool.seek(0)
                     self._write(_path(sha256), spool)
         except OSError as error:
             raise StoreUnavailable(f"the artifact store cannot be written: {error}") from error
         return sha256, size
+
+    def _renewed(self, sha256: str, size: int) -> bool:
+        """Make a whole file young if it is there, so that no purge takes it; object stores write it again for that."""
+        if self.folder is None:
+            return False
+        try:
+            os.utime(self.folder / _path(sha256))
+        except FileNotFoundError:
+            return False
+        return not self.missing({sha256: size})
 
     def _write(self, path: str, data: bytes | IO[bytes]) -> None:
         """Object stores publish an upload when it is whole; a file system needs a rename for that."""
@@ -141,6 +157,69 @@ class CloudStore:
     def drafts(self) -> Iterator[Path]:
         """List what writers that died left behind (file systems only)."""
         return self.folder.glob("*/*.draft") if self.folder else iter(())
+
+    def stored(self) -> Iterator[str]:
+        """List the checksums of all files; what has another name is not ours."""
+        if self.folder is not None:
+            names = (path.name for path in self.folder.glob("??/*"))
+        else:
+            names = (PurePosixPath(path).name for path in self.files.list())
+        return (name for name in names if _NAME.fullmatch(name))
+
+    def remove(self, sha256: str, grace: timedelta, *, really: bool) -> int | None:
+        """Remove a file that is older than `grace`; return its size, or None if it is young, or gone.
+
+        On a file system it is moved aside first: who has made it young meanwhile finds it again, and who comes later
+        writes it anew.
+        """
+        if self.folder is None:
+            return self._remove_object(sha256, grace, really=really)
+        path = self.folder / _path(sha256)
+        try:
+            known = path.stat()
+            if _is_young(known.st_mtime, grace):
+                return None
+            if really:
+                aside = path.with_name(f"{sha256}.{secrets.token_hex(4)}{_ASIDE}")
+                path.rename(aside)
+                if not self._end(aside, path, grace):
+                    return None
+        except FileNotFoundError:  # another purge was here
+            return None
+        return known.st_size
+
+    def tidy(self, grace: timedelta) -> None:
+        """End what a purge that died had moved aside."""
+        for aside in self.folder.glob(f"??/*{_ASIDE}") if self.folder else ():
+            self._end(aside, aside.with_name(aside.name.partition(".")[0]), grace)
+
+    def _end(self, aside: Path, path: Path, grace: timedelta) -> bool:
+        """Remove a file that was moved aside, or put it back if somebody had made it young before."""
+        with suppress(FileNotFoundError):
+            if _is_young(aside.stat().st_mtime, grace):
+                aside.replace(path)
+                return False
+            aside.unlink()
+        return True
+
+    def _remove_object(self, sha256: str, grace: timedelta, *, really: bool) -> int | None:
+        head = self.files.head(_path(sha256))
+        if not head or _is_young(_seconds_of(head["Last-Modified"]), grace):
+            return None
+        if really:
+            self.files.delete(_path(sha256))
+        return int(head["Content-Length"])
+
+
+def _is_young(seconds: float, grace: timedelta) -> bool:
+    return time.time() - seconds < grace.total_seconds()
+
+
+def _seconds_of(moment: Any) -> float:
+    """Read a time of modification, as object stores tell it."""
+    if isinstance(moment, str):
+        moment = parsedate_to_datetime(moment)
+    return float(moment.timestamp())
 
 
 def _spooled(spool: IO[bytes], parts: Iterable[bytes]) -> tuple[str, int]:

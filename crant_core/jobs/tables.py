@@ -92,6 +92,7 @@ class JobRow(Base):
         Index(None, "state"),
         Index(None, "kind", "dataset", "number"),
         Index("uq_jobs_schedule_id_slot", "schedule_id", "slot", unique=True),
+        Index(None, "parent_id"),
     )
 
     number: Mapped[int] = mapped_column(Number, primary_key=True, doc="order of submission")
@@ -129,6 +130,9 @@ class JobRow(Base):
     slot: Mapped[datetime | None] = mapped_column(doc="of its schedule; nothing: somebody ran it by hand")
     queue: Mapped[str] = mapped_column(String(16), default=Queue.CPU, server_default=Queue.CPU, doc="of its units")
     traceparent: Mapped[str | None] = mapped_column(String(64), doc="the trace of its submission, W3C's notation")
+    parent_id: Mapped[str | None] = mapped_column(String(32), doc="the pipeline that this job is a step of")
+    step: Mapped[str | None] = mapped_column(String(64), doc="which step of it; the newest job of a step counts")
+    previous_id: Mapped[str | None] = mapped_column(String(32), doc="of a pipeline: the run it goes on from, if any")
     created_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
@@ -176,7 +180,8 @@ class AttemptRow(Base):
     ended_at: Mapped[datetime | None]
     outcome: Mapped[str | None] = mapped_column(String(64), doc="done, or the code of the error that ended it")
     items: Mapped[int] = mapped_column(default=0, doc="items it ended")
-    seconds: Mapped[float | None] = mapped_column(doc="time it worked on them")
+    seconds: Mapped[float | None] = mapped_column(doc="time it worked on them, or on the plan or the finish")
+    requests: Mapped[int | None] = mapped_column(doc="sent to CAVE and its buckets meanwhile")
 
 
 class ItemRow(Base):
@@ -276,6 +281,42 @@ class TypeSumRow(Base):
     weight: Mapped[float] = mapped_column(doc="synapses, or the sum of shares, as the job's weight_mode says")
     n_pre: Mapped[int] = mapped_column(BigInteger, doc="neurons of the type that are rows")
     n_post: Mapped[int] = mapped_column(BigInteger, doc="neurons of the type that are columns")
+
+
+class RefreshChangeRow(Base):
+    """What a refresh found changed since the run before. People query it: see docs/refresh.md."""
+
+    __tablename__ = "refresh_changes"
+    __table_args__ = (Index(None, "root_id"),)
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    change: Mapped[str] = mapped_column(String(32), doc="added, gone, edited, skeleton, synapses, connection, failure")
+    root_id: Mapped[int] = mapped_column(BigInteger, doc="the neuron, as it is now if it is there")
+    old_id: Mapped[int | None] = mapped_column(BigInteger, doc="the root that it was")
+    partner_id: Mapped[int | None] = mapped_column(BigInteger, doc="of a connection: the postsynaptic neuron")
+    measure: Mapped[str] = mapped_column(String(64), doc="what is compared; of a failure its code")
+    before: Mapped[float | None]
+    after: Mapped[float | None]
+
+
+class NotificationRow(Base):
+    """Somebody to be told of a job: sent once, tried again while that fails. The address may hold a secret."""
+
+    __tablename__ = "notifications"
+    __table_args__ = (UniqueConstraint("job_id", "position"), Index(None, "state"))
+
+    id: Mapped[int] = mapped_column(Number, primary_key=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
+    position: Mapped[int]
+    url: Mapped[str] = mapped_column(Text, doc="as Apprise writes addresses; never shown")
+    events: Mapped[str] = mapped_column(String(64), doc="words separated by spaces: finish, failure, changed")
+    changed_percent: Mapped[float | None]
+    state: Mapped[str] = mapped_column(String(16), default="waiting")
+    attempts: Mapped[int] = mapped_column(default=0)
+    not_before: Mapped[datetime | None]
+    error: Mapped[str | None] = mapped_column(Text)
+    sent_at: Mapped[datetime | None]
 
 
 class EventRow(Base):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import inf
+from threading import Lock
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -45,6 +46,7 @@ class Unlimited:
 
 _installed: list[Limiter] = [Unlimited()]
 _largest: list[int | None] = [None]
+_sent, _counting = [0], Lock()
 
 
 def install(limiter: Limiter) -> None:
@@ -72,6 +74,17 @@ def check_size(root: int, vertices: int) -> None:
     most = _largest[0]
     if most is not None and vertices > most:
         raise NeedsMemory(f"the mesh of {root} has {vertices:,} vertices; here {most:,} are the most", value=root)
+
+
+def note_request() -> None:
+    """Count a request of this process."""
+    with _counting:
+        _sent[0] += 1
+
+
+def requests_sent() -> int:
+    """Return how many requests this process has sent; the difference of two answers is what happened between them."""
+    return _sent[0]
 
 
 def server_of(url: str) -> str:

@@ -10,7 +10,7 @@ from requests.adapters import BaseAdapter, HTTPAdapter
 from urllib3 import PoolManager, Retry
 
 from crant_core.sources.answers import check_complete, check_roots, check_rows, check_terms, read_within
-from crant_core.sources.limits import limiter, retry_after_of, server_of
+from crant_core.sources.limits import limiter, note_request, retry_after_of, server_of
 from crant_core.sources.patience import heeding
 from crant_core.sources.pool import CONNECTIONS, SERVERS, connections, proxies
 from crant_core.sources.watching import watcher
@@ -65,6 +65,7 @@ class BoundedAdapter(HTTPAdapter):
             request.headers["Accept-Encoding"] = _END_IS_SEEN
         limits, server = limiter(), server_of(request.url or "")
         limits.wait(server)
+        note_request()
         response = self._send(request, *args, **kwargs)
         limits.report(server, response.status_code, retry_after_of(response.headers))
         check_complete(response, read_within(response, ANSWER_SECONDS))

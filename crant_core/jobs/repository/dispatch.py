@@ -25,6 +25,7 @@ from crant_core.jobs.repository.control import ControlRepository
 from crant_core.jobs.repository.cutting import cut
 from crant_core.jobs.repository.load import View, look
 from crant_core.jobs.repository.moments import is_past, is_since
+from crant_core.jobs.repository.pipelines import PipelineRepository
 from crant_core.jobs.repository.units import UnitRepository
 from crant_core.jobs.tables import JobRow, LeaderRow, UnitRow
 
@@ -53,6 +54,7 @@ class DispatchRepository:
         self.units = units
         self.database = units.database
         self.control = ControlRepository(units.database)
+        self.pipelines = PipelineRepository(units.database)
         self.window = window
         self.rehint = timedelta(seconds=rehint_seconds)
 
@@ -87,8 +89,8 @@ class DispatchRepository:
         return sum(self.units.give_back(token, error) for token in tokens if token is not None)
 
     def look_after(self) -> int:
-        """Fail jobs whose deadline has passed, start those that waited for others; return how many."""
-        return self.control.overdue() + self.control.release()
+        """Fail jobs whose deadline has passed, start those that waited for others, end pipelines; return how many."""
+        return self.control.overdue() + self.control.release() + self.pipelines.settle()
 
     def due(self) -> list[DueUnit]:
         """Mark the next units as offered and return them; never more than the window has room for."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +17,8 @@ from crant_core.errors import IdempotencyMismatch, NotFound
 from crant_core.jobs.database import Database
 from crant_core.jobs.model import ItemState, JobState, Queue, Role
 from crant_core.jobs.repository.events import append
+from crant_core.jobs.repository.inputs import stored
+from crant_core.jobs.repository.notifications import NewNotification, stored_with
 from crant_core.jobs.tables import (
     ArtifactRow,
     AttemptRow,
@@ -30,7 +31,7 @@ from crant_core.jobs.tables import (
     UnitRow,
 )
 
-_NO_COLUMNS = ("ids", "input_id", "after", "behind")
+_NO_COLUMNS = ("ids", "input_id", "after", "behind", "notify")  #: of a submission, which are in other tables
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +58,7 @@ class NewJob:
     slot: datetime | None = None
     queue: Queue = Queue.CPU
     traceparent: str | None = None  #: the trace that it belongs to
+    notify: Sequence[NewNotification] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +109,7 @@ class JobRepository:
         """Store a job and its plan unit in somebody's transaction."""
         now = self.database.now()
         fields = {name: value for name, value in vars(new).items() if name not in _NO_COLUMNS}
-        input_id = new.input_id or store_input(session, new.ids)
+        input_id = new.input_id or stored(session, new.ids)
         job = JobRow(id=secrets.token_hex(6), input_id=input_id, created_at=now, **fields)
         job.share_key = secrets.token_urlsafe(16)
         job.state = JobState.WAITING if new.after or new.behind else JobState.PLANNING
@@ -116,6 +118,7 @@ class JobRepository:
         waits_for = dict.fromkeys(new.behind, False) | dict.fromkeys(new.after, True)
         session.add_all(DependencyRow(job_id=job.id, after_id=one, needed=it) for one, it in waits_for.items())
         session.add(UnitRow(job_id=job.id, role=Role.PLAN))
+        stored_with(session, job, new.notify)
         given = session.scalars(select(InputRow.count).where(InputRow.id == input_id)).one()
         append(session, job, now, "submitted", kind=job.kind, label=job.label, given=given)
         return job
@@ -154,7 +157,13 @@ class JobRepository:
             return list(session.scalars(query.order_by(DependencyRow.after_id)))
 
     def recent(
-        self, viewer: Viewer, *, before: int | None = None, limit: int = 50, state: str | None = None
+        self,
+        viewer: Viewer,
+        *,
+        before: int | None = None,
+        limit: int = 50,
+        state: str | None = None,
+        parent: str | None = None,
     ) -> list[JobRow]:
         """List jobs, newest first; `before` is the number of the last one seen."""
         query = _visible(select(JobRow), viewer).order_by(JobRow.number.desc()).limit(limit)
@@ -162,6 +171,8 @@ class JobRepository:
             query = query.where(JobRow.number < before)
         if state is not None:
             query = query.where(JobRow.state == state)
+        if parent is not None:
+            query = query.where(JobRow.parent_id == parent)
         with self.database.reading() as session:
             return list(session.scalars(query))
 
@@ -265,13 +276,3 @@ class JobRepository:
 
 def _visible(query: Select[JobRow], viewer: Viewer) -> Select[JobRow]:
     return query if viewer.sees_all else query.where(JobRow.owner == viewer.owner)
-
-
-def store_input(session: Session, ids: Sequence[int]) -> str:
-    """Store a list of ids unless it is there, and return its name."""
-    data = identifiers.pack(ids)
-    digest = hashlib.sha256(data).hexdigest()
-    if session.get(InputRow, digest) is None:
-        session.add(InputRow(id=digest, count=len(ids), data=data))
-        session.flush()
-    return digest

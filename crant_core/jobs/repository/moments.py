@@ -21,4 +21,5 @@ def is_past(moment: Any, now: datetime) -> ColumnElement[bool]:
 
 def is_since(moment: Any, then: datetime, now: datetime) -> ColumnElement[bool]:
     """Say of a column that its moment is between then and now."""
-    return (moment > then) & (moment <= now + _FARTHEST)
+    found: ColumnElement[bool] = (moment > then) & (moment <= now + _FARTHEST)
+    return found

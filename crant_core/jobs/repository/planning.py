@@ -67,7 +67,7 @@ class PlanRepository:
             if job.total > position or not items:
                 return
             addresses = [item.address for item in items if item.address is not None]
-            found = known(session, addresses) if job.reuse else {}
+            found = known(session, addresses, hold=True) if job.reuse else {}
             rows = [_row(job.id, position + n, item, found, now) for n, item in enumerate(items)]
             session.connection().execute(insert(table_of(ItemRow)), rows)
             _count(job, rows, reused=sum(item.address in found for item in items))

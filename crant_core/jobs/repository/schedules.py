@@ -15,7 +15,8 @@ from sqlalchemy.orm import Session
 from crant_core.errors import IdempotencyMismatch, NameTaken, NotFound
 from crant_core.jobs.database import Database
 from crant_core.jobs.model import Skipped
-from crant_core.jobs.repository.jobs import Viewer, store_input
+from crant_core.jobs.repository.inputs import stored
+from crant_core.jobs.repository.jobs import Viewer
 from crant_core.jobs.repository.skips import skip
 from crant_core.jobs.schedule_tables import ScheduleRow, SkipRow
 from crant_core.jobs.slots import set_next
@@ -197,7 +198,7 @@ def _refuse_taken(session: Session, owner: str, name: str) -> None:
 
 def _columns(session: Session, new: NewSchedule) -> dict[str, Any]:
     columns = {name: value for name, value in vars(new).items() if name not in _NO_COLUMNS}
-    return columns | {"input_id": new.input_id or store_input(session, new.ids)}
+    return columns | {"input_id": new.input_id or stored(session, new.ids)}
 
 
 def lock_schedule(session: Session, schedule_id: str) -> ScheduleRow:

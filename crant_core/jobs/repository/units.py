@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, bindparam, delete, exists, insert, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, exists, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
@@ -249,6 +249,12 @@ class UnitRepository:
             session.add_all(ArtifactRow(**artifact_row(job.id, None, file, now)) for file in files)
             replace_rows(session, job, rows, now)
             move(session, job, now, outcome(job.succeeded, job.failed))
+
+    def note_cost(self, token: str, *, seconds: float, requests: int) -> None:
+        """Write down what an attempt took, whatever became of it."""
+        known = {"requests": requests, "seconds": func.coalesce(AttemptRow.seconds, seconds)}
+        with self.database.writing() as session:
+            session.execute(update(AttemptRow).where(AttemptRow.token == token).values(known))
 
     def give_back(self, token: str, error: CrantError) -> bool:
         """Let a unit that was not finished be tried again, or give it up; False if the token holds nothing.

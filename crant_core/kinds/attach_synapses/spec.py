@@ -39,5 +39,7 @@ SPEC = KindSpec(
     items_per_unit=10,  # their synapses are fetched together; skeletons may have to be made
     time_limit=1800,
     reuse=Reuse.SAME_TIME,
+    # which job has the skeletons does not matter, what they are does: the plan says it of each
+    result_parameters=("min_size", "clean", "threshold", "method", "pre", "post", "max_distance"),
     example={"ids": ["576460754037774276"], "threshold": 2},
 )
