@@ -36,7 +36,7 @@ _BY_CODE = {
     "data_missing": Patience(attempts=6, first=30, longest=1800),  # fresh edits are meshed with a delay of minutes
     "needs_memory": Patience(attempts=3, first=0.1, longest=0.1),  # where there is more of it; then once again
 }
-_LONGEST_WANTED = 3600.0  #: seconds, whatever a server says
+_LONGEST_WANTED = 1800.0  #: seconds, whatever a server says
 #: after a crash: soon, as what is tried next is another slice, and hours of others' work are not at stake
 CRASHED = Patience(attempts=3, first=1, longest=60)
 
