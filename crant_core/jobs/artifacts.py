@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 from cloudfiles import CloudFiles
 
 from crant_core.errors import NotFound, StoreUnavailable
+from crant_core.sources.keys import complete_aws_keys
 
 
 class ArtifactStore(Protocol):
@@ -44,6 +45,7 @@ class CloudStore:
     """The store on CloudFiles: `file:///…`, `s3://…`, `gs://…`, and `mem://…` for tests."""
 
     def __init__(self, url: str) -> None:
+        complete_aws_keys()
         self.files = CloudFiles(url, progress=False, num_threads=1)
         self.folder = Path(unquote(urlsplit(url).path)) if url.startswith("file://") else None
 
