@@ -25,6 +25,7 @@ from urllib.parse import unquote, urlsplit
 from cloudfiles import CloudFiles
 
 from crant_core.errors import NotFound, StoreUnavailable
+from crant_core.sources.keys import complete_aws_keys
 
 _PART = 1 << 20  #: bytes
 _ASKED_AT_ONCE = 16  #: sizes of files in an object store
@@ -68,6 +69,7 @@ class CloudStore:
 
     def __init__(self, url: str) -> None:
         self.url = url
+        complete_aws_keys()
         self.files = CloudFiles(url, progress=False, num_threads=1)
         self._asking = CloudFiles(url, progress=False, num_threads=_ASKED_AT_ONCE)
         self.folder = Path(unquote(urlsplit(url).path)) if url.startswith("file://") else None

@@ -14,7 +14,7 @@ import pytest
 from pydantic import ValidationError
 
 from crant_core.errors import ExportNotFound, InvalidParameters
-from crant_core.exports import TableExportClient
+from crant_core.exports import TableExportClient, folder
 from crant_core.kinds.base import Context, ItemResult
 from crant_core.kinds.export_table import run
 from crant_core.kinds.export_table.spec import ExportTableParameters
@@ -83,6 +83,7 @@ class TestParameters:
 
     @pytest.mark.parametrize("is_asked_for", [True, False])
     def test_a_place_that_is_asked_for_sees_no_credentials(self, source, monkeypatch, is_asked_for):
+        monkeypatch.setattr(folder, "has_credentials", lambda _: True)
         monkeypatch.setattr(run.TableExportClient, "get_export", lambda self, *_: self._folder._files())
         source.dataset = source.dataset.model_copy(update={"export_source": "gs://bucket/own"})
         given = {"cloudpath": "gs://bucket/asked"} if is_asked_for else {}
