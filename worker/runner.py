@@ -36,7 +36,7 @@ from crant_core.kinds.addresses import addresses
 from crant_core.kinds.base import Context, File, JobResults, KindSpec, PlannedItem
 from crant_core.kinds.registry import get_kind, load_runner
 from crant_core.sources.base import Source
-from crant_core.times import TimeBase, parse_at
+from crant_core.times import TimeBase, check_past, parse_at
 from worker import manifest
 from worker.done import DoneItems
 from worker.losses import forget_lost
@@ -101,6 +101,7 @@ class Runner:
         ids = self.jobs.input_ids(unit.job)
         source = self.open_source(unit.job.dataset)
         moment = source.resolve_time(parse_at(unit.job.at))
+        check_past(moment.timestamp)
         address = addresses(kind, source.dataset, unit.job.parameters, moment)
         _patiently(self.plans.begin)(unit)
         position, planned = 0, module.plan(self._context(unit, source, moment), ids)

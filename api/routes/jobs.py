@@ -21,7 +21,7 @@ from crant_core.jobs.model import ItemState, JobState, Scope
 from crant_core.jobs.repository.jobs import NewJob, Viewer
 from crant_core.jobs.wire import AttemptView, EstimateView, ItemPage, ItemView, JobPage, JobRequest, JobView, Problem
 from crant_core.kinds.registry import get_kind
-from crant_core.times import parse_at
+from crant_core.times import check_past, parse_at
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses={"4XX": {"model": Problem}})
 
@@ -54,6 +54,7 @@ def submit_job(
 
 def _new_job(services: Services, request: JobRequest, owner: Viewer, key: str | None) -> NewJob:
     kind, dataset, at = get_kind(request.kind), services.dataset(request.dataset), parse_at(request.at)
+    check_past(at.timestamp)
     parameters, input_id = parameters_of(services, kind, request.params)
     return NewJob(
         kind=kind.name,
