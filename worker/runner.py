@@ -43,7 +43,7 @@ from crant_core.kinds.registry import get_kind, load_runner
 from crant_core.sources import limits
 from crant_core.sources.base import Source
 from crant_core.sources.limits import requests_sent
-from crant_core.times import TimeBase, parse_at
+from crant_core.times import TimeBase, check_past, parse_at
 from worker import manifest
 from worker.done import DoneItems
 from worker.looking import Looker
@@ -130,6 +130,7 @@ class Runner:
         kind, module = _science(unit)
         source = self.open_source(unit.job.dataset)
         moment = _time_of(unit) if unit.job.timestamp else source.resolve_time(parse_at(unit.job.at))
+        check_past(moment.timestamp)
         if kind.is_pipeline:
             self._plan_steps(unit, module, source, moment)
             return

@@ -25,7 +25,7 @@ from crant_core.jobs.repository.notifications import NewNotification
 from crant_core.jobs.tracing import traceparent
 from crant_core.jobs.wire import AttemptView, EstimateView, ItemPage, ItemView, JobPage, JobRequest, JobView, Problem
 from crant_core.kinds.registry import get_kind
-from crant_core.times import parse_at
+from crant_core.times import check_past, parse_at
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses={"4XX": {"model": Problem}})
 
@@ -59,6 +59,7 @@ def submit_job(
 def new_job(services: Services, request: JobRequest, owner: Viewer, key: str | None) -> NewJob:
     """Check a request; raises `InvalidInput`."""
     kind, dataset, at = get_kind(request.kind), services.dataset(request.dataset), parse_at(request.at)
+    check_past(at.timestamp)
     parameters, input_id = parameters_of(services, kind, request.params)
     if kind.check is not None:
         kind.check(parameters, dataset)

@@ -119,7 +119,12 @@ class Interleavings(RuleBasedStateMachine):
     def _work(self, unit: ClaimedUnit, error: CrantError | None = None, *, how: str = "all") -> None:
         if unit.role == Role.PLAN:
             count = {job.id: count for job, count in self.jobs}[unit.job.id]
-            self.engine.plan(unit, [NewItem(key=str(n), address=f"address {n}") for n in range(count)], 2)
+            items = [NewItem(key=str(n), address=f"address {n}") for n in range(count)]
+            if how == "first":
+                self.engine.plans.begin(unit)
+                self.engine.plans.add(unit, 0, items[:1])
+            else:
+                self.engine.plan(unit, items, 2)
         elif unit.role == Role.FINISH:
             self.engine.units.complete_finish(unit, [a_file("manifest.json")])
         elif how == "all" or not unit.items:
@@ -179,6 +184,13 @@ class Interleavings(RuleBasedStateMachine):
                 assert set(roles) <= {Role.RUN}
             else:
                 assert roles == {ROLES[state]: 1}
+
+    @invariant()
+    def who_comes_after_another_begins_after_it(self) -> None:
+        for job, _ in self.jobs:
+            events = [event.type for event in self.engine.jobs.events(job.id)]
+            for other in self.engine.jobs.after(job.id) if "planning" in events else ():
+                assert {"succeeded", "partial"} & {event.type for event in self.engine.jobs.events(other)}
 
     @invariant()
     def nothing_succeeds_twice(self) -> None:

@@ -71,6 +71,7 @@ def test_a_number_of_thousands_of_digits_is_refused(alice: Caller) -> None:
         ({"kind": "skeletonise"}, 422, "unknown_kind", "skeletonize"),
         ({"dataset": "demos"}, 422, "unknown_dataset", "demo"),
         ({"at": "yesterday"}, 422, "invalid_time", "ISO"),
+        ({"at": "2999-01-01"}, 422, "invalid_time", "to come"),
         ({"labels": "x"}, 422, "invalid_input", "labels"),
         ({"label": "x" * 201}, 422, "invalid_input", "label"),
         ({"priority": 11}, 422, "invalid_input", "priority"),

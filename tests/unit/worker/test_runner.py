@@ -88,6 +88,12 @@ def test_a_version_that_does_not_exist_fails_the_job(house: House, science: Simp
     assert (job.state, job.error_code) == (JobState.FAILED, VersionNotFound.code)
 
 
+def test_a_job_at_a_time_to_come_is_refused(house: House, science: SimpleNamespace) -> None:
+    """Its answer would be today's, and be kept as that time's."""
+    job = house.finish(ids=[1], at="2999-01-01")
+    assert (job.state, job.error_code, job.total) == (JobState.FAILED, "invalid_time", 0)
+
+
 def test_a_bug_in_the_plan_fails_the_job_and_is_not_hidden(house: House, science: SimpleNamespace) -> None:
     science.plan = lambda context, ids: 1 / 0
     job = house.engine.submit(ids=[1])
