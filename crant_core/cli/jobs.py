@@ -88,11 +88,13 @@ def jobs(
 
 def status(job_id: JobId, json_: Json = False) -> None:
     """Say how a job stands."""
-    view = Crant().job(job_id).view
+    job = Crant().job(job_id)
+    view = job.view
     if json_:
         show.as_json(view)
     else:
         show.job(view)
+        show.facts({"page": job.page} | ({"neuroglancer": job.neuroglancer} if job.neuroglancer else {}))
     raise typer.Exit(show.exit_code(view))
 
 
