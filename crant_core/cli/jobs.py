@@ -80,7 +80,7 @@ def jobs(
         columns,
         (
             (v.id, v.kind, v.dataset, v.label, v.state, f"{v.counts.ended}/{v.counts.total}", v.counts.failed or "",
-             f"{v.created_at:%Y-%m-%d %H:%M}")
+             f"{v.created_at:%m-%d %H:%M}")
             for v in views
         ),
     )  # fmt: skip
