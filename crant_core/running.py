@@ -1,16 +1,17 @@
 """Which stack runs on this machine, so that the command line finds it wherever it keeps its data.
 
-The note lies among the files that a person's programs share while they run, and is gone with the stack.
+The note lies in the person's data folder, named for the machine, as homes are shared; it is gone with the stack.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import platform
 from contextlib import suppress
 from pathlib import Path
 
-from platformdirs import user_data_path, user_runtime_path
+from platformdirs import user_data_path
 
 
 def data_folder() -> Path:
@@ -27,10 +28,11 @@ def stack_folder() -> Path:
 def announce(folder: Path) -> None:
     """Say that this process runs a stack in a folder. The last one to say so is the one that is found."""
     note = _note()
-    note.parent.mkdir(parents=True, exist_ok=True)
-    draft = note.with_name(f"{note.name}.{os.getpid()}")
-    draft.write_text(json.dumps({"folder": str(folder), "pid": os.getpid()}))
-    draft.replace(note)
+    with suppress(OSError):  # no home, as in containers: then people name the folder in CRANT_DATA
+        note.parent.mkdir(parents=True, exist_ok=True)
+        draft = note.with_name(f"{note.name}.{os.getpid()}")
+        draft.write_text(json.dumps({"folder": str(folder), "pid": os.getpid()}))
+        draft.replace(note)
 
 
 def withdraw() -> None:
@@ -46,11 +48,11 @@ def folder_of_running_stack() -> Path | None:
 
 
 def _note() -> Path:
-    return user_runtime_path("crant") / "stack.json"
+    return user_data_path("crant") / f"running-on-{platform.node()}.json"
 
 
 def _read() -> dict[str, object]:
-    """Read the note, if it is this person's: where there is no folder of one's own, others can write, too."""
+    """Read the note, if it is this person's: a home may be somebody else's."""
     with suppress(OSError, ValueError):
         if _note().stat().st_uid == os.getuid():
             found = json.loads(_note().read_text())

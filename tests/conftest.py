@@ -25,7 +25,6 @@ for name in [name for name in os.environ if name.startswith(("CRANT_", "CELERY_"
 _home = tempfile.TemporaryDirectory(prefix="crant-home-", ignore_cleanup_errors=True)
 os.environ |= {
     "HOME": _home.name,
-    "XDG_RUNTIME_DIR": _home.name,  # where a running stack says that it runs
     "MPLBACKEND": "agg",
     "BROWSER": "/bin/true",  # caveclient would open one on a 403
     "TQDM_DISABLE": "1",

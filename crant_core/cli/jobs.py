@@ -81,7 +81,7 @@ def jobs(
         columns,
         (
             (v.id, v.kind, v.dataset, v.label, v.state, f"{v.counts.ended}/{v.counts.total}", v.counts.failed or "",
-             f"{v.created_at:%Y-%m-%d %H:%M}")
+             f"{v.created_at:%m-%d %H:%M}")
             for v in views
         ),
     )  # fmt: skip
@@ -89,11 +89,13 @@ def jobs(
 
 def status(job_id: JobId, json_: Json = False) -> None:
     """Say how a job stands."""
-    view = Crant().job(job_id).view
+    job = Crant().job(job_id)
+    view = job.view
     if json_:
         show.as_json(view)
     else:
         show.job(view)
+        show.facts({"page": job.page} | ({"neuroglancer": job.neuroglancer} if job.neuroglancer else {}))
     raise typer.Exit(show.exit_code(view))
 
 

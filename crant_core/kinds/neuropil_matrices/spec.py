@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, field_validator
 
 from crant_core.errors import InvalidParameters, NoMatchesError
 from crant_core.ids import RootId
-from crant_core.kinds.base import MAX_INLINE_IDS, IdParameters, KindSpec, Parameters, Reuse
+from crant_core.kinds.base import MAX_INLINE_IDS, IdParameters, KindSpec, Parameters, Reuse, check_list
 from crant_core.neuropils.names import parts_of
 
 if TYPE_CHECKING:
@@ -46,6 +46,11 @@ class NeuropilMatricesOptions(Parameters):
     annotation_scope: Literal["all", "annotated_only"] = Field(
         default="all", description="Keep all neurons in the matrices, or those in cell_types"
     )
+
+    @field_validator("neuropils", mode="before")
+    @classmethod
+    def _listed(cls, neuropils: object) -> object:
+        return check_list(neuropils)
 
 
 class NeuropilMatricesParameters(NeuropilMatricesOptions, IdParameters):

@@ -39,3 +39,12 @@ def test_among_many_ids_the_one_that_is_none_is_named(crant: Crant) -> None:
     with pytest.raises(ServiceProblem, match="row 100001") as refused:
         crant.submit("meshes", dataset="demo", ids=[*range(1, MANY), 5.76e17])
     assert refused.value.code == "invalid_id"
+
+
+def test_a_job_says_what_it_is_and_where_to_look(crant: Crant, live: str) -> None:
+    job = crant.submit("skeletonize", dataset="demo", ids=[ROOT])
+    assert repr(job) == f"<Job {job.id}: skeletonize on demo, planning, 0 of 0 items>"
+    assert job.page == f"{live}/jobs/{job.id}"
+    assert job.neuroglancer is not None
+    assert job.neuroglancer.startswith(f"{live}/precomputed/jobs/{job.id}~")
+    assert crant.submit("update_ids", dataset="demo", ids=[ROOT]).neuroglancer is None
