@@ -169,10 +169,11 @@ class TestPages:
         assert "nightly" not in bob.get("/schedules").text
 
     def test_where_everybody_reads_only_the_owner_sees_addresses(
-        self, app: FastAPI, owner: Browser, bob: Browser
+        self, app: FastAPI, owner: Browser, bob: Browser, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         schedule = made(app, owner, **{"when-notify": '[{"url": "mailto://me:secret@x"}]'})
-        app.state.services.settings.lab_read = True
+        open_lab = app.state.services.settings.model_copy(update={"lab_read": True})
+        monkeypatch.setattr(app.state.services, "settings", open_lab)
         assert "secret" not in bob.get(f"/schedules/{schedule.id}").text
         assert bob.get(f"/schedules/{schedule.id}/edit").status_code == 404
         assert "secret" in owner.get(f"/schedules/{schedule.id}/edit").text
