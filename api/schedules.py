@@ -113,12 +113,12 @@ def preview(services: Services, request: ScheduleRequest) -> PreviewView:
     return PreviewView(next_runs=[_slot(slot, request.zone, jittered(slot, jitter, request.name)) for slot in slots])
 
 
-def schedule_view(services: Services, schedule: ScheduleRow, viewer: Viewer, last_run: JobRow | None) -> ScheduleView:
+def schedule_view(services: Services, schedule: ScheduleRow, last_run: JobRow | None) -> ScheduleView:
     """Describe a schedule for people, with the ways on from it."""
     fields = {name: getattr(schedule, name) for name in ScheduleView.model_fields if hasattr(schedule, name)}
     code = schedule.error_code
     return ScheduleView(
-        **fields | {"notify": _notify(schedule, viewer)},
+        **fields | {"notify": [{**one, "url": hidden(one)} for one in schedule.notify]},
         job=_template(services, schedule),
         next_runs=_next_runs(schedule, services.database.now()),
         last_run=last_run and run_view(last_run),
@@ -127,10 +127,10 @@ def schedule_view(services: Services, schedule: ScheduleRow, viewer: Viewer, las
     )
 
 
-def schedule_views(services: Services, schedules: Sequence[ScheduleRow], viewer: Viewer) -> list[ScheduleView]:
+def schedule_views(services: Services, schedules: Sequence[ScheduleRow]) -> list[ScheduleView]:
     """Describe some schedules."""
     last = services.schedules.last_runs(schedule.id for schedule in schedules)
-    return [schedule_view(services, schedule, viewer, last.get(schedule.id)) for schedule in schedules]
+    return [schedule_view(services, schedule, last.get(schedule.id)) for schedule in schedules]
 
 
 def run_view(job: JobRow) -> RunView:
@@ -165,15 +165,8 @@ def _template(services: Services, schedule: ScheduleRow) -> TemplateView:
     return TemplateView(**fields, params=schedule.parameters, input=schedule.input_id, given=given)
 
 
-def _notify(schedule: ScheduleRow, viewer: Viewer) -> list[dict[str, Any]]:
-    """Show addresses to the owner only: they may hold passwords."""
-    if viewer.owner == schedule.owner:
-        return schedule.notify
-    return [{**one, "url": hidden(one)} for one in schedule.notify]
-
-
 def hidden(notification: Mapping[str, Any]) -> str:
-    """Say of an address what carries it, and no more."""
+    """Say of an address what carries it, and no more: it may hold a password."""
     scheme, found, _ = str(notification.get("url", "")).partition("://")
     return f"{scheme}://…" if found else "…"
 

@@ -66,7 +66,7 @@ def send_new(services: ServicesDep, changer: ChangerDep, pages: PagesDep, kind: 
 def show_filled(
     services: ServicesDep, identity: IdentityDep, visitor: VisitorDep, pages: PagesDep, schedule_id: ScheduleId
 ) -> Response:
-    """Show the form as the schedule says it, to those who may change it: it has addresses in it."""
+    """Show the form as the schedule says it, to those who may change it."""
     schedule = services.schedules.get(schedule_id, viewer_of(identity))
     return _form(services, pages, visitor, get_kind(schedule.kind), schedule)
 
@@ -95,8 +95,9 @@ def _request(kind: KindSpec, filled: Filled, schedule: ScheduleRow | None) -> Sc
     if schedule is not None and not params.get("ids"):  # left empty: as it was
         params = {name: value for name, value in params.items() if name != "ids"} | {INPUT: schedule.input_id}
     job = {"dataset": "", **about, "kind": kind.name, "params": params, "reuse": bool(filled.get("reuse"))}
+    when = timing.timing_from(filled, schedule.notify if schedule else [])
     try:
-        return ScheduleRequest.model_validate({"name": "", **timing.timing_from(filled), "job": job})
+        return ScheduleRequest.model_validate({"name": "", **when, "job": job})
     except ValidationError as error:
         raise invalid_parameters(error) from error
 

@@ -11,7 +11,7 @@ from fastapi.responses import RedirectResponse, Response
 from api.dashboard.pages import PagesDep
 from api.dashboard.visitors import ChangerDep, VisitorDep
 from api.deps import ServicesDep, viewer_of
-from api.schedules import changed, hidden, new_schedule, run_of, schedule_view, schedule_views
+from api.schedules import changed, new_schedule, run_of, schedule_view, schedule_views
 from api.services import Services
 from crant_core.errors import Conflict
 from crant_core.jobs.repository.ticks import BEAT
@@ -41,7 +41,7 @@ def list_schedules(services: ServicesDep, visitor: VisitorDep, pages: PagesDep) 
     return pages.page(
         "schedules.html",
         viewer=visitor,
-        schedules=schedule_views(services, rows, visitor),
+        schedules=schedule_views(services, rows),
         is_silent=services.ticks.is_silent(BEAT, services.settings.tick_seconds),
         now=services.database.now(),
     )
@@ -62,8 +62,7 @@ def show_schedule(
     return pages.page(
         "schedule.html",
         viewer=visitor,
-        view=schedule_view(services, schedule, visitor, runs[0] if runs else None),
-        told=[hidden(one) for one in schedule.notify],
+        view=schedule_view(services, schedule, runs[0] if runs else None),
         runs=runs,
         skips=services.schedules.skips(schedule.id, limit=_SHOWN),
         late=late,

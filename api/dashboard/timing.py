@@ -18,8 +18,10 @@ _PREFIX = "when-"  #: of controls, as kinds may have parameters of the same name
 _MINUTE = 60
 
 
-def timing_from(filled: Filled) -> dict[str, Any]:
+def timing_from(filled: Filled, told: list[dict[str, Any]]) -> dict[str, Any]:
     """Read what belongs to the timetable; what was left empty is left out.
+
+    Who is `told` stays if nothing is said of it: a form does not show addresses, which may hold passwords.
 
     Raises
     ------
@@ -29,7 +31,8 @@ def timing_from(filled: Filled) -> dict[str, Any]:
     said = {name: text for name in _TEXTS if (text := _text(filled, name))}
     every = {"every_seconds": _seconds(filled, "every", UNITS[_unit(filled)])} if _text(filled, "every") else {}
     jitter = {"jitter_seconds": _seconds(filled, "jitter", _MINUTE)} if _text(filled, "jitter") else {}
-    return {**said, **every, **jitter, "enabled": bool(filled.get(f"{_PREFIX}enabled")), "notify": _notify(filled)}
+    flags = {"enabled": bool(filled.get(f"{_PREFIX}enabled")), "notify": _notify(filled, told)}
+    return {**said, **every, **jitter, **flags}
 
 
 def filled_timing(schedule: ScheduleRow | None) -> dict[str, list[str]]:
@@ -41,7 +44,6 @@ def filled_timing(schedule: ScheduleRow | None) -> dict[str, list[str]]:
         found = {name: getattr(schedule, name) for name in _TEXTS}
         found["jitter"] = schedule.jitter_seconds / _MINUTE if schedule.jitter_seconds else None
         found["enabled"] = "on" if schedule.enabled else None
-        found["notify"] = json.dumps(schedule.notify) if schedule.notify else None
         if schedule.every_seconds is not None:
             found["unit"] = next(unit for unit in ("days", "hours", "minutes") if _fits(schedule.every_seconds, unit))
             found["every"] = schedule.every_seconds / UNITS[found["unit"]]
@@ -101,10 +103,10 @@ def _seconds(filled: Filled, name: str, unit: int) -> int:
         raise InvalidInput(f"{name}: {text!r} is no number", value=text) from error
 
 
-def _notify(filled: Filled) -> Any:
+def _notify(filled: Filled, told: list[dict[str, Any]]) -> Any:
     text = _text(filled, "notify")
     try:
-        return json.loads(text) if text else []
+        return json.loads(text) if text else told
     except json.JSONDecodeError as error:
         hint = 'for example [{"url": "mailto://…", "on": ["finish"]}]'
         raise InvalidInput(f"notify: this is no JSON: {error}", value=text, hint=hint) from error

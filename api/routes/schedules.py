@@ -14,7 +14,6 @@ from api.schedules import changed, new_schedule, preview, run_of, run_view, sche
 from api.services import Services
 from api.views import job_view
 from crant_core.jobs.model import Scope
-from crant_core.jobs.repository.jobs import Viewer
 from crant_core.jobs.schedule_tables import ScheduleRow
 from crant_core.jobs.schedule_wire import (
     PreviewView,
@@ -73,7 +72,7 @@ def create_schedule(
     response.headers["Location"] = f"/v1/schedules/{schedule.id}"
     if not is_new:
         response.headers["Idempotent-Replay"] = "true"
-    return _view(services, schedule, viewer_of(identity))
+    return _view(services, schedule)
 
 
 @router.get("")
@@ -83,26 +82,24 @@ def list_schedules(
     """List schedules, in the order in which they were made."""
     rows = services.schedules.all(viewer, after=after, limit=limit)
     more = f"/v1/schedules?after={rows[-1].number}&limit={limit}" if len(rows) == limit else None
-    return SchedulePage(schedules=schedule_views(services, rows, viewer), next=more)
+    return SchedulePage(schedules=schedule_views(services, rows), next=more)
 
 
 @router.get("/{schedule_id}", response_model=ScheduleView)
-def show_schedule(request: Request, services: ServicesDep, viewer: ViewerDep, schedule: ScheduleDep) -> Response:
+def show_schedule(request: Request, services: ServicesDep, schedule: ScheduleDep) -> Response:
     """Look at one schedule; with `If-None-Match`, 304 if nothing changed."""
-    return fresh.answer(request, _view(services, schedule, viewer))
+    return fresh.answer(request, _view(services, schedule))
 
 
 @router.patch("/{schedule_id}")
-def change_schedule(
-    services: ServicesDep, identity: IdentityDep, schedule: OwnScheduleDep, patch: SchedulePatch
-) -> ScheduleView:
+def change_schedule(services: ServicesDep, schedule: OwnScheduleDep, patch: SchedulePatch) -> ScheduleView:
     """Change a schedule; it counts from the next slot on, without a restart of anything.
 
     A change of the timetable, enabling included, lets slots count from now.
     """
     request = changed(services, schedule, patch)
     row = services.schedules.change(schedule.id, new_schedule(services, request, schedule.owner))
-    return _view(services, row, viewer_of(identity))
+    return _view(services, row)
 
 
 @router.delete("/{schedule_id}", status_code=204)
@@ -144,5 +141,5 @@ def list_skips(services: ServicesDep, schedule: ScheduleDep, before: Before = No
     return SkipPage(skips=[SkipView.model_validate(row) for row in rows], next=more)
 
 
-def _view(services: Services, schedule: ScheduleRow, viewer: Viewer) -> ScheduleView:
-    return schedule_view(services, schedule, viewer, services.schedules.last_runs([schedule.id]).get(schedule.id))
+def _view(services: Services, schedule: ScheduleRow) -> ScheduleView:
+    return schedule_view(services, schedule, services.schedules.last_runs([schedule.id]).get(schedule.id))

@@ -55,7 +55,7 @@ class _Timing(BaseModel):
         default=[],
         max_length=20,
         description='Who is told of a run\'s end: {"url": …, "on": ["finish", "failure", "changed"], '
-        '"changed_percent": …}; addresses are shown to the owner only',
+        '"changed_percent": …}; addresses are not shown again',
     )
 
 

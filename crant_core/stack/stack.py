@@ -173,7 +173,7 @@ class Stack:
         found = [programs.redis(self.runtime / "redis.sock", data / "redis")] if _needs_redis() else []
         found += [programs.sandbox(self.sandbox_port)] if self.sandbox_port else []
         found += [programs.api(host, self.port), programs.worker(self.options.workers, self.url)]
-        return [*found, programs.beat(data / "beat" / "schedule"), programs.flower(host, self.flower_port)]
+        return [*found, programs.beat(data / "beat" / "schedule", self.url), programs.flower(host, self.flower_port)]
 
     def _await_readiness(self) -> None:
         began = time.monotonic()

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 
 from api.limits import RateLimit
 from crant_core.jobs.model import Scope
+from crant_core.jobs.repository.jobs import Viewer
 from crant_core.jobs.repository.ticks import BEAT
 from tests.engine import ROOT, Engine
 from tests.unit.api.conftest import DEMO, Caller, caller
@@ -117,15 +118,20 @@ class TestMaking:
 
 class TestLooking:
     def test_one_sees_ones_own(self, app: FastAPI, alice: Caller, bob: Caller) -> None:
-        view = made(alice, notify=[OTHERS])
-        assert view["notify"] == [OTHERS]
+        view = made(alice)
         for method, path in (("GET", ""), ("PATCH", ""), ("DELETE", ""), ("POST", "/run"), ("GET", "/runs")):
             more = {"json": {}} if method == "PATCH" else {}
             problem(bob(method, f"/v1/schedules/{view['id']}{path}", **more), 404, "not_found")
         assert bob("GET", "/v1/schedules").json()["schedules"] == []
         admin = caller(app, "root", Scope.READ, Scope.ADMIN)
-        [seen] = admin("GET", "/v1/schedules").json()["schedules"]
-        assert seen["notify"] == [OTHERS | {"url": "mailto://…"}], "addresses may hold passwords"
+        assert [one["id"] for one in admin("GET", "/v1/schedules").json()["schedules"]] == [view["id"]]
+
+    def test_addresses_are_kept_and_not_shown_again(self, app: FastAPI, alice: Caller) -> None:
+        view = made(alice, notify=[OTHERS])
+        assert view["notify"] == [OTHERS | {"url": "mailto://…"}], "they may hold passwords"
+        alice("PATCH", f"/v1/schedules/{view['id']}", json={"enabled": False})
+        [row] = app.state.services.schedules.all(Viewer(owner="alice"))
+        assert row.notify == [OTHERS]
 
     def test_a_token_that_only_reads_changes_nothing(self, app: FastAPI, alice: Caller) -> None:
         view, reader = made(alice), caller(app, "alice", Scope.READ)
