@@ -21,9 +21,9 @@ class Options:
     edges_per_step : float
         Length of surface that becomes one node, in mean edges of the mesh: 1.5 or more, as finer rings shatter into
         false branches, which already begins below 2; 3 is the best trade-off.
-    longest_edge : float
-        Longer mesh edges are halved until none is left: decimated meshes have triangles longer than their neurites
-        are thick. Edges longer than three mean ones are halved too. 0 leaves the mesh as it is.
+    longest_step : float
+        But no longer than this: decimated meshes have triangles longer than their neurites are thick, which are cut
+        several times. 0 sets no limit. A sixteenth of a mean edge is the shortest step there is.
     min_component : float
         Pieces of the surface whose bounding box has a shorter diagonal are dust and are dropped; the largest
         piece never is.
@@ -57,7 +57,7 @@ class Options:
     """
 
     edges_per_step: float = 3.0
-    longest_edge: float = 400.0
+    longest_step: float = 800.0
     min_component: float = 1000.0
     shave: bool = True
     twig_radii: float = 0.85
