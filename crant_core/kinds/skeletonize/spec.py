@@ -51,7 +51,7 @@ class SkeletonizeOptions(Parameters):
         default=None,
         ge=1,
         le=50,
-        description="Mesh edges per node; left out, 3, of skeletor 1. Of wavefront 1.5 or more: finer rings shatter",
+        description="Mesh edges per node; left out, 3, of skeletor 1. Of wavefront 1.5 or more: finer ones make crooked ways",
     )
     waves: int = Field(default=1, ge=1, le=10, description="Of the method skeletor: waves to run and average")
     longest_step: float = Field(
@@ -90,7 +90,7 @@ class SkeletonizeOptions(Parameters):
         if self.remove_soma_hairball and not self.find_soma:
             raise ValueError("remove_soma_hairball needs find_soma")
         if self.method == "wavefront" and self.step_size is not None and self.step_size < FINEST_STEP:
-            raise ValueError(f"the wavefront's step_size is {FINEST_STEP} or more: finer rings shatter")
+            raise ValueError(f"the wavefront's step_size is {FINEST_STEP} or more: finer rings make crooked ways")
         if self.method == "skeletor" and self.step_size is not None and self.step_size % 1:
             raise ValueError("skeletor's step_size is a whole number")
         return self

@@ -47,15 +47,15 @@ def across(rings: Rings, centres: Floats, directions: Floats) -> Floats:
     total, weight = np.zeros(len(centres)), np.zeros(len(centres))
     sizes, lengths = np.diff(rings.starts), _lengths(rings)
     for nodes in neighbours(rings.parents):
-        slabs = np.flatnonzero(nodes >= 0)
-        if not len(slabs):
+        those = np.flatnonzero(nodes >= 0)
+        if not len(those):
             continue
         node = np.repeat(nodes, sizes)
         chosen = np.flatnonzero(node >= 0)
         sums = _profile(rings, chosen, lengths[chosen], node[chosen], centres, directions)
-        starts = np.concatenate([[0], np.cumsum(sizes[slabs])[:-1]]).astype(np.int64)
-        total += np.bincount(nodes[slabs], np.add.reduceat(sums[0], starts), len(total))
-        weight += np.bincount(nodes[slabs], np.add.reduceat(sums[1], starts), len(weight))
+        starts = np.concatenate([[0], np.cumsum(sizes[those])[:-1]]).astype(np.int64)
+        total += np.bincount(nodes[those], np.add.reduceat(sums[0], starts), len(total))
+        weight += np.bincount(nodes[those], np.add.reduceat(sums[1], starts), len(weight))
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.asarray(total / weight)
 
@@ -95,16 +95,16 @@ def clearances(rings: Rings, nodes: Ints, centres: Floats) -> tuple[Floats, Ints
     best, at = np.full(len(centres), np.inf), np.full(len(centres), -1)
     sizes = np.diff(rings.starts)
     for met in neighbours(rings.parents):
-        slabs = np.flatnonzero(met >= 0)
-        if not len(slabs):
+        those = np.flatnonzero(met >= 0)
+        if not len(those):
             continue
         chosen = np.flatnonzero(np.repeat(met >= 0, sizes))
-        square = squares(rings.middles[chosen] - centres[np.repeat(met[slabs], sizes[slabs])])
-        starts = np.concatenate([[0], np.cumsum(sizes[slabs])[:-1]]).astype(np.int64)
+        square = squares(rings.middles[chosen] - centres[np.repeat(met[those], sizes[those])])
+        starts = np.concatenate([[0], np.cumsum(sizes[those])[:-1]]).astype(np.int64)
         lowest = np.minimum.reduceat(square, starts)
-        hit = np.flatnonzero(square == np.repeat(lowest, sizes[slabs]))
+        hit = np.flatnonzero(square == np.repeat(lowest, sizes[those]))
         first = chosen[hit[np.unique(np.searchsorted(starts, hit, side="right") - 1, return_index=True)[1]]]
-        _keep_nearer(best, at, met[slabs], lowest, first)
+        _keep_nearer(best, at, met[those], lowest, first)
     return np.sqrt(best[nodes]), at[nodes]
 
 
