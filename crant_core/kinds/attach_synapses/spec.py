@@ -33,7 +33,7 @@ class AttachSynapsesParameters(AttachSynapsesOptions, SkeletonParameters):
 SPEC = KindSpec(
     name="attach_synapses",
     title="Attach synapses to skeletons",
-    code_version=1,
+    code_version=2,
     parameters=AttachSynapsesParameters,
     runner="crant_core.kinds.attach_synapses.run",
     items_per_unit=10,  # their synapses are fetched together; skeletons may have to be made

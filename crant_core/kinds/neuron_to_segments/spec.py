@@ -13,7 +13,7 @@ class NeuronToSegmentsParameters(SkeletonParameters):
 SPEC = KindSpec(
     name="neuron_to_segments",
     title="Find the roots that skeletons run through",
-    code_version=1,
+    code_version=2,
     parameters=NeuronToSegmentsParameters,
     runner="crant_core.kinds.neuron_to_segments.run",
     items_per_unit=10,  # what their nodes lie in is fetched together

@@ -15,7 +15,7 @@ from crant_core.morphology.making import make
 _OF_ENGINE = (
     "heal",
     "find_soma",
-    "longest_edge",
+    "longest_step",
     "min_component",
     "min_twig",
     "twig_radii",

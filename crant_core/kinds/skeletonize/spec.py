@@ -15,7 +15,7 @@ _OF_WAVEFRONT = (
     "shave",
     "find_soma",
     "remove_soma_hairball",
-    "longest_edge",
+    "longest_step",
     "min_component",
     "min_twig",
     "twig_radii",
@@ -51,11 +51,11 @@ class SkeletonizeOptions(Parameters):
         default=None,
         ge=1,
         le=50,
-        description="Mesh edges per node; left out, 3, of skeletor 1. Of wavefront 1.5 or more: finer rings shatter",
+        description="Mesh edges per node; left out, 3, of skeletor 1. Of wavefront 1.5 or more: finer ones make crooked ways",
     )
     waves: int = Field(default=1, ge=1, le=10, description="Of the method skeletor: waves to run and average")
-    longest_edge: float = Field(
-        default=400, ge=0, le=1e6, description="Halve longer edges first, nm; 0: none (wavefront)"
+    longest_step: float = Field(
+        default=800, ge=0, le=1e6, description="Nodes are no farther apart than this, nm; 0: no limit (wavefront)"
     )
     min_component: float = Field(default=1000, ge=0, le=1e9, description="Smaller pieces are dust, nm (wavefront)")
     twig_radii: float = Field(default=0.85, ge=0, le=100, description="Prune twigs of fewer radii (wavefront)")
@@ -83,7 +83,7 @@ class SkeletonizeOptions(Parameters):
         if self.remove_soma_hairball and not self.find_soma:
             raise ValueError("remove_soma_hairball needs find_soma")
         if self.method == "wavefront" and self.step_size is not None and self.step_size < FINEST_STEP:
-            raise ValueError(f"the wavefront's step_size is {FINEST_STEP} or more: finer rings shatter")
+            raise ValueError(f"the wavefront's step_size is {FINEST_STEP} or more: finer rings make crooked ways")
         if self.method == "skeletor" and self.step_size is not None and self.step_size % 1:
             raise ValueError("skeletor's step_size is a whole number")
         return self
@@ -96,7 +96,7 @@ class SkeletonizeParameters(SkeletonizeOptions, IdParameters):
 SPEC = KindSpec(
     name="skeletonize",
     title="Skeletonize neurons",
-    code_version=4,
+    code_version=5,
     parameters=SkeletonizeParameters,
     runner="crant_core.kinds.skeletonize.run",
     items_per_unit=1,  # a neuron takes seconds to minutes

@@ -1,4 +1,4 @@
-"""What both backends share: the slabs that a surface is sliced into, and the numbers of the method."""
+"""What both backends share: a surface, the rings that it is cut into, and the numbers of the method."""
 
 from __future__ import annotations
 
@@ -8,16 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 OFF_CENTRE = 0.6  #: a node nearer to the surface than this many radii is not in its middle
-OFF_CENTRE_COARSE = 0.4  #: the same where edges had to be halved: flat triangles make balls that are no better
-AXIAL_REACH = 1.4  #: steps: how far along the neurite surface counts for a node's radius
+OFF_CENTRE_COARSE = 0.4  #: the same where faces are longer than steps: flat triangles make balls that are no better
+AXIAL_REACH = 1.5  #: steps: how far along the neurite surface counts for a node's radius
+ADJACENT = 0.5  #: how much the sections of the rings before and after count
 LARGEST = 1.5  #: of a node's measured radius: the ball that it may be moved into
+
+
+MOST_CUTS = 16  #: of a mean edge: with more of them, arrays would grow without limit
 
 
 class Balls(NamedTuple):
     """Which balls a node may be moved into. The kernels take it as an argument: numba would cache globals for good."""
 
-    touched: int = 32  #: vertices of a slab from which balls are grown, about
-    seen: int = 600  #: vertices of own and adjacent slabs that may stop them, about
+    touched: int = 32  #: cuts of a ring from which balls are grown, about
+    seen: int = 600  #: cuts of own and adjacent rings that may stop them, about
     facing: float = 0.5  #: cosine: surface that faces the same way stops no ball, as noise would be enough to
     nearly: float = 0.75  #: of the largest ball: how large the one that is taken must be
     grid: float = 2.0**-10  #: nm: what differs by less is the same, so that the last bit of a sum decides nothing
@@ -25,8 +29,7 @@ class Balls(NamedTuple):
 
 
 BALLS = Balls()
-ROUNDS = 8  #: of halving long edges: enough for 256 times the limit
-NO_AREA = 1.0  #: cells: weights must not vanish where a surface is folded flat
+SHORTEST = 2.0**-10  #: nm: weights must not vanish where a surface is folded flat
 
 
 class Surface(NamedTuple):
@@ -44,10 +47,8 @@ class Surface(NamedTuple):
         Where each vertex' list begins in `links`.
     links : ndarray, shape (h, 2), uint32
         Neighbours, and the lengths of the edges to them.
-    normals : ndarray, shape (n, 3), float64
-        Outward, and as long as twice the area of the faces around.
-    areas : ndarray, shape (n,), float64
-        A third of the area of the faces around.
+    open : ndarray, shape (n,), bool
+        Whether the faces around a vertex do not close up: then each of them lists both its neighbours.
     total, longest : int
         The sum of all faces' edge lengths, and the longest of them.
     grid : float
@@ -58,8 +59,7 @@ class Surface(NamedTuple):
     faces: NDArray[np.uint32]
     starts: NDArray[np.uint32]
     links: NDArray[np.uint32]
-    normals: NDArray[np.float64]
-    areas: NDArray[np.float64]
+    open: NDArray[np.bool_]
     total: int
     longest: int
     grid: float
@@ -87,24 +87,32 @@ class Pieces(NamedTuple):
     seeds: NDArray[np.int64]
 
 
-class Slices(NamedTuple):
-    """A surface in m slabs, each of which becomes a node; parents precede children.
+class Rings(NamedTuple):
+    """A surface cut at equal steps of a field: m rings, of r cuts through a face each; parents precede children.
+
+    Where a piece is smaller than a step, all its faces are its ring.
 
     Attributes
     ----------
-    order : ndarray, shape (r,), int32
-        The vertices that a seed reaches, slab by slab, in ascending order within each.
+    middles : ndarray, shape (r, 3), float64
+        The middle of each cut, ring by ring, in nm.
+    cuts : ndarray, shape (r, 3), float64
+        From one end of each cut to the other, in nm; counterclockwise as seen from where the field rises.
+    facing : ndarray, shape (r, 3), float64
+        The unit normal of each cut's face.
     starts : ndarray, shape (m + 1,), int64
-        Where each slab begins in `order`.
+        Where each ring begins.
     parents : ndarray, shape (m,), int64
-        The slab nearer to the seed that each slab hangs from; -1 at the seeds' slabs.
+        The ring nearer to the seed that each hangs from; -1 at the first of each seed.
     nearest, farthest : ndarray, shape (m,), int64
-        The vertex of each slab with the smallest and the largest distance from the seed; the lowest index wins ties.
+        The seed of each ring without a parent; the highest vertex above each ring and below no other. -1 if none.
     step : float
-        Thickness of a slab in nm.
+        From one level to the next, in nm.
     """
 
-    order: NDArray[np.int32]
+    middles: NDArray[np.float64]
+    cuts: NDArray[np.float64]
+    facing: NDArray[np.float64]
     starts: NDArray[np.int64]
     parents: NDArray[np.int64]
     nearest: NDArray[np.int64]
@@ -112,6 +120,7 @@ class Slices(NamedTuple):
     step: float
 
 
-def step_length(edges_per_step: float, total: int, count: int) -> int:
-    """Return a slab's thickness in cells, from the sum of all edge lengths and their number; never 0."""
-    return max(round(edges_per_step * total / count), 1)
+def step_length(edge: float, edges_per_step: float, longest: float) -> int:
+    """Return the step in cells, never 0: some mean edges, at most the longest, and at least a part of an edge."""
+    step = edges_per_step * edge
+    return max(round(min(step, max(longest, edge / MOST_CUTS)) if longest else step), 1)
