@@ -20,6 +20,7 @@ CrantError
 │   ├── NoMatchesError
 │   ├── NotARoot
 │   ├── SkeletonNotMade
+│   ├── TableNotFound
 │   └── VersionNotFound
 ├── Conflict                        it exists, but not in a state that allows this
 │   ├── IdempotencyMismatch
@@ -62,6 +63,10 @@ from typing import Any, ClassVar
 
 class WrongUnitWarning(UserWarning):
     """Positions are so far from everything that they are probably in another unit than was said."""
+
+
+class OutdatedRootWarning(UserWarning):
+    """Roots do not hold at the time that is looked at, so nothing is found of them."""
 
 
 class UnknownUnitWarning(UserWarning):
@@ -214,6 +219,12 @@ class SkeletonNotMade(NotFound):
     """There is no skeleton, because making it failed."""
 
     code = "skeleton_not_made"
+
+
+class TableNotFound(NotFound, ValueError):
+    """The dataset has no such table."""
+
+    code = "table_not_found"
 
 
 class VersionNotFound(NotFound, ValueError):
