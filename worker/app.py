@@ -67,7 +67,8 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,  # outlive any broker outage
         "broker_transport_options": {"visibility_timeout": 43200, "socket_timeout": 30, "socket_connect_timeout": 5},
-        "worker_max_tasks_per_child": 50,  # scientific libraries leak
+        # Scientific libraries leak. But hints for what is done already are tasks too, and a new process costs seconds.
+        "worker_max_tasks_per_child": 1000,
         "worker_proc_alive_timeout": 30,
         "worker_lost_wait": 1.0,  # a killed process's unit is given back soon: there is no result to wait for
         "worker_hijack_root_logger": False,

@@ -32,3 +32,9 @@ class CeleryQueue:
             priority=_FIRST if unit.urgent else _LATER,
             retry=False,  # the offer is made again anyhow
         )
+
+    def waiting(self) -> int:
+        """Count the messages that no worker has taken yet."""
+        with self.app.pool.acquire(block=True) as connection:
+            channel = connection.default_channel
+            return sum(channel.queue_declare(queue=name).message_count for name in self.app.amqp.queues)

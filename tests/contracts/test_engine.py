@@ -326,3 +326,16 @@ class TestAwaited:
         assert not engine.units.is_awaited(unit), "the job has a process"
         engine.control.pause(job.id)
         assert not engine.units.is_awaited(unit)
+
+
+def test_an_offer_is_made_again_soon_only_if_its_message_cannot_be_in_the_broker(engine: Engine) -> None:
+    engine.planned(["1"])
+    engine.dispatch.lead("test")
+    assert len(engine.dispatch.due()) == 1
+    engine.pass_time(31)
+    assert engine.dispatch.due(in_line=True) == []
+    assert len(engine.dispatch.due()) == 1
+    engine.pass_time(31)
+    engine.dispatch.due(in_line=True)
+    engine.pass_time(30 * 20)
+    assert len(engine.dispatch.due(in_line=True)) == 1, "the message may be lost all the same"

@@ -30,6 +30,7 @@ from crant_core.jobs.repository.units import UnitRepository
 from crant_core.jobs.tables import JobRow, LeaderRow, UnitRow
 
 _LEADER = "dispatcher"
+_PATIENT = 20  #: times as long a message is waited for that may be in the broker
 _REIGN = timedelta(seconds=5)
 
 
@@ -92,15 +93,23 @@ class DispatchRepository:
         """Fail jobs whose deadline has passed, start those that waited for others, end pipelines; return how many."""
         return self.control.overdue() + self.control.release() + self.pipelines.settle()
 
-    def due(self) -> list[DueUnit]:
-        """Mark the next units as offered and return them; never more than the window has room for."""
+    def due(self, *, in_line: bool = False) -> list[DueUnit]:
+        """Mark the next units as offered and return them; never more than the window has room for.
+
+        Parameters
+        ----------
+        in_line : bool
+            Messages wait in the broker. Then those of units that nobody has taken are probably among them, and offers
+            are made again much later: each is one more message to be taken for nothing.
+        """
         now = self.database.now()
+        stale = now - self.rehint * (_PATIENT if in_line else 1)
         with self.database.reading() as session:
-            view = look(session, window=self.window, now=now, stale=now - self.rehint)
-            jobs = session.scalars(_jobs_with(_ready(now, now - self.rehint), view.room)).all() if view.room else []
+            view = look(session, window=self.window, now=now, stale=stale)
+            jobs = session.scalars(_jobs_with(_ready(now, stale), view.room)).all() if view.room else []
         self._cut(jobs, view)
         with self.database.reading() as session:
-            units = _next(session, jobs, _ready(now, now - self.rehint), view)
+            units = _next(session, jobs, _ready(now, stale), view)
         if units:
             self._mark([unit.id for unit in units], now)
         return units

