@@ -9,7 +9,8 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from crant_core.datasets import Dataset, get_dataset
 from crant_core.errors import CrantError
@@ -71,8 +72,8 @@ class Schedules:
             return False
         try:
             job = self.firing.fire(schedule, found, self._job(schedule))
-        except SQLAlchemyError:
-            raise
+        except (OperationalError, PoolTimeout):
+            raise  # an outage: the next look does it
         except Exception:
             log.exception("schedule not run", action="schedule_broken")  # it stays due; the others go on
             return False

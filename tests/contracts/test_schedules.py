@@ -12,6 +12,7 @@ from crant_core.errors import DependencyFailed, IdempotencyMismatch, NameTaken, 
 from crant_core.jobs.model import JobState
 from crant_core.jobs.repository.firing import FiringRepository, job_of
 from crant_core.jobs.repository.jobs import Viewer
+from crant_core.jobs.schedule_tables import ScheduleRow
 from crant_core.kinds.registry import get_kind
 from tests.contracts.schedules import DAY, HOUR, Lab, a_schedule, utc
 from tests.engine import ALICE, ROOT, Engine
@@ -223,6 +224,23 @@ class TestInvalid:
         assert lab.look(FIRST) == 1
         assert (lab.see(bad).enabled, lab.see(bad).error_code) == (False, "invalid_parameters")
         assert lab.slots(good) == [FIRST]
+
+    def test_a_bug_with_one_schedule_keeps_no_other_from_running(
+        self, lab: Lab, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        bad, good = lab.create(name="bad"), lab.create(name="good")
+        describe = lab.looker._job
+
+        def breaks(schedule: ScheduleRow) -> object:
+            if schedule.id == bad.id:
+                raise ZeroDivisionError
+            return describe(schedule)
+
+        monkeypatch.setattr(lab.looker, "_job", breaks)
+        assert lab.look(FIRST) == 1
+        assert (lab.slots(good), lab.see(bad).next_slot) == ([FIRST], FIRST)
+        monkeypatch.undo()
+        assert lab.look() == 1, "it stayed due"
 
 
 class TestTwoBeats:

@@ -17,7 +17,7 @@ from tests.contracts.schedules import a_schedule
 from tests.engine import ClockedDatabase
 from tests.fixtures.service import Service, until
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(240)
 EVERYBODY = Viewer(owner="", sees_all=True)
 
 
