@@ -12,7 +12,19 @@ from api import errors
 from api.body import BodyLimit
 from api.crossing import OpenToOtherSites
 from api.dashboard.views import mount_dashboard
-from api.routes import artifacts, catalogue, events, health, inputs, jobs, precomputed, results, skeletoncache, tokens
+from api.routes import (
+    artifacts,
+    catalogue,
+    events,
+    health,
+    inputs,
+    jobs,
+    precomputed,
+    refreshes,
+    results,
+    skeletoncache,
+    tokens,
+)
 from api.services import Services
 from crant_core.jobs.logs import configure
 from crant_core.jobs.settings import Settings
@@ -33,7 +45,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     errors.install(app)
     app.add_middleware(BodyLimit, upload_bytes=settings.upload_megabytes * 2**20, pause_seconds=settings.body_seconds)
     app.add_middleware(OpenToOtherSites)
-    for routes in (jobs, inputs, events, results, artifacts, catalogue, health, precomputed, skeletoncache, tokens):
+    for routes in (jobs, refreshes, inputs, events, results, artifacts, catalogue, health, precomputed):
+        app.include_router(routes.router)
+    for routes in (skeletoncache, tokens):
         app.include_router(routes.router)
     mount_dashboard(app)
     return app

@@ -164,6 +164,18 @@ class Crant:
         wanted = {"limit": limit} | ({"state": state} if state else {}) | ({"parent": parent} if parent else {})
         return JobPage.model_validate(self._send("GET", "/v1/jobs", params=wanted)).jobs
 
+    def diff(self, before: str, after: str, *, shown: int = 50) -> dict[str, Any]:
+        """Say what changed between two refreshes; of each sort of change so many at most."""
+        found: dict[str, Any] = self._send("GET", _diff(before, after), params={"shown": shown})
+        return found
+
+    def diff_page(self, before: str, after: str, *, shown: int = 50) -> str:
+        """Write what changed between two refreshes as one HTML page."""
+        html = {"Accept": "text/html"}
+        response = self.http.request("GET", _diff(before, after), params={"shown": shown}, headers=html)
+        check(response)
+        return response.text
+
     def kinds(self) -> list[KindView]:
         """List the kinds of jobs."""
         return [KindView.model_validate(kind) for kind in self._send("GET", "/v1/kinds")]
@@ -208,6 +220,10 @@ class Crant:
             raise unreachable(self.http, error) from error
         check(response)
         return response.json() if response.content else None
+
+
+def _diff(before: str, after: str) -> str:
+    return f"/v1/jobs/{quote(before, safe='')}/diff/{quote(after, safe='')}"
 
 
 class Job:

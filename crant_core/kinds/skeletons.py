@@ -88,8 +88,8 @@ def _info(context: Context, spec: KindSpec) -> File:
 
 
 def _pictures(context: Context, spec: KindSpec, items: Sequence[DoneItem]) -> list[File]:
-    """Draw the first neurons; a job without any has no picture."""
-    drawn = items[:DRAWN_AT_MOST]
+    """Draw the first neurons; a job without any has no picture, nor has a step of a pipeline."""
+    drawn = [] if context.is_step else items[:DRAWN_AT_MOST]
     if not drawn:
         return []
     meta: dict[str, Scalar] = {
