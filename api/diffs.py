@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial, reduce
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from api.services import Services
@@ -35,9 +35,11 @@ def difference(services: Services, viewer: Viewer, before: JobRow, after: JobRow
     if before.dataset != after.dataset:
         message = f"job {before.id} is of {before.dataset}, job {after.id} of {after.dataset}"
         raise InvalidInput(message, value=after.dataset, hint="compare refreshes of one dataset")
-    runs = [_run(services, job) for job in (before, after)]
+    runs = _run(services, before), _run(services, after)
     lineage = _lineage(services, viewer, before, after)
-    return as_json(compare(*runs, lineage), shown) | {"lineage": "later run" if lineage is None else "every run"}
+    return as_json(compare(runs[0], runs[1], lineage), shown) | {
+        "lineage": "later run" if lineage is None else "every run"
+    }
 
 
 def page_of(told: Mapping[str, Any]) -> str:
@@ -58,7 +60,12 @@ def _lineage(
     while job is not None and job.id != before.id and len(found) < _LONGEST:
         found.insert(0, _run(services, job).lineage)
         job = _previous(services, viewer, job)
-    return None if job is None or job.id != before.id else reduce(chained, found, {})
+    if job is None or job.id != before.id:
+        return None
+    together: dict[int, tuple[int, float]] = {}
+    for lineage in found:
+        together = chained(together, lineage)
+    return together
 
 
 def _previous(services: Services, viewer: Viewer, job: JobRow) -> JobRow | None:

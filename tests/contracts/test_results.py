@@ -35,7 +35,24 @@ SUMS = {
     "n_pre": [2, 2],
     "n_post": [3, 2],
 }
+CHANGES = {
+    "number": [0, 1],
+    "change": ["skeleton", "connection"],
+    "root_id": [A, A],
+    "old_id": [B, None],
+    "partner_id": [None, C],
+    "measure": ["cable_length_um", "weight"],
+    "before": [12.5, None],
+    "after": [13.0, 2.0],
+}
 SKELETON = {"n_nodes": 9, "cable_length_um": 12.5, "n_branches": 2, "n_ends": 3, "radius_nm": 80.0}
+
+LATER = [
+    ("jobs", "share_key"),
+    ("tokens", "last_used_at"),
+    *(("jobs", column) for column in ("parent_id", "step", "previous_id")),
+    ("attempts", "requests"),
+]
 
 
 @pytest.fixture
@@ -182,7 +199,8 @@ def test_every_query_of_the_page_finds_something_with_the_columns_it_names(engin
         ).id,
     }
     ended(engine, "skeletonize", {A: SKELETON})
-    assert len(QUERIES) == 7
+    ended(engine, "refresh", {}, a_table("changes.parquet", CHANGES, "refresh_changes"))
+    assert len(QUERIES) == 8
     for query in QUERIES:
         wanted = {name: value for name, value in names.items() if f":{name}" in query}
         assert asked(engine, query, **wanted), query
@@ -204,7 +222,9 @@ def test_views_survive_migrations_that_come_later(engine: Engine) -> None:
         connection.execute(text("UPDATE alembic_version SET version_num = '0002'"))
         for name in TABLES:
             connection.execute(text(f"DROP TABLE {name}"))
-        for table, column in (("jobs", "share_key"), ("tokens", "last_used_at")):  # of the migration that comes later
+        connection.execute(text("DROP TABLE notifications"))  # this and the rest: of migrations that come later
+        connection.execute(text("DROP INDEX ix_jobs_parent_id"))
+        for table, column in LATER:
             connection.execute(text(f"ALTER TABLE {table} DROP COLUMN {column}"))
     schema.upgrade(engine.database)
     assert [row["job_id"] for row in asked(engine, "SELECT job_id FROM neuron_summaries")] == [job.id]
