@@ -17,7 +17,7 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from io import BytesIO
 from pathlib import Path
@@ -94,6 +94,7 @@ class Crant:
         reuse: bool = True,
         deadline: datetime | None = None,
         after: Iterable[str] = (),
+        notify: Iterable[Mapping[str, Any]] = (),
         **params: Any,
     ) -> Job:
         """Submit a job.
@@ -116,6 +117,9 @@ class Crant:
             When the job is stopped, and fails, if it has not ended; with a time zone.
         after : iterable of str
             Ids of jobs that must be done first; if one of them fails, so does this one.
+        notify : iterable of mapping
+            Who is told when it has ended: `url` as Apprise writes addresses, `on` (of finish, failure, changed), and
+            maybe `changed_percent`.
         **params
             The kind's own parameters.
 
@@ -125,7 +129,7 @@ class Crant:
             The service did not accept it; nothing was stored.
         """
         chosen = {"label": label, "priority": priority, "reuse": reuse, "deadline": deadline, "after": [*after]}
-        request = _request(kind, dataset, ids, params, at=at, **chosen)
+        request = _request(kind, dataset, ids, params, at=at, **chosen, notify=[*notify])
         key = {"Idempotency-Key": secrets.token_hex(16)}  # a request sent again after a lost answer is the same job
         return Job(self, JobView.model_validate(self._send("POST", "/v1/jobs", json=request, headers=key)))
 
@@ -396,7 +400,8 @@ def _request(
 ) -> dict[str, Any]:
     params["ids"] = [str(value) if not isinstance(value, (float, bool)) else value for value in ids]
     request = JobRequest(kind=kind, dataset=dataset, params=params, **chosen)
-    return request.model_dump(mode="json")
+    told = {"notify": list(chosen.get("notify", ()))}  # a model does not give the addresses away
+    return request.model_dump(mode="json") | told
 
 
 def _running_stack() -> dict[str, str]:

@@ -77,6 +77,14 @@ def test_addresses_of_notifications_are_never_repeated(alice: Caller) -> None:
         assert SECRET not in refused.text
 
 
+def test_the_client_sends_addresses_as_they_are(app, live: str) -> None:
+    client = Crant(live, app.state.services.tokens.create("alice", [Scope.READ, Scope.SUBMIT]))
+    job = client.submit("skeletonize", dataset="demo", ids=[ROOT], notify=[{"url": HOOK}])
+    [row] = app.state.services.notifications.of_job(job.id)
+    assert (row.url, row.events) == (HOOK, "finish")
+    client.http.close()
+
+
 def test_two_runs_are_compared_as_json_and_as_a_page(app, alice: Caller, engine: Engine) -> None:
     before = refreshed(app, engine, BEFORE)
     after = refreshed(app, engine, AFTER, previous=before.id)
