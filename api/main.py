@@ -23,6 +23,7 @@ from api.routes import (
     jobs,
     metrics,
     precomputed,
+    refreshes,
     results,
     schedules,
     skeletoncache,
@@ -40,7 +41,7 @@ numbers lose digits above 2^53; requests may use strings or integers. Errors are
 
 
 _ROUTES = (
-    *(jobs, inputs, events, results, artifacts, schedules, catalogue),
+    *(jobs, refreshes, inputs, events, results, artifacts, schedules, catalogue),
     *(health, metrics, precomputed, skeletoncache, tokens),
 )
 

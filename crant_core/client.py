@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -76,6 +76,7 @@ class Crant:
         reuse: bool = True,
         deadline: datetime | None = None,
         after: Iterable[str] = (),
+        notify: Iterable[Mapping[str, Any]] = (),
         **params: Any,
     ) -> Job:
         """Submit a job.
@@ -99,6 +100,9 @@ class Crant:
             When the job is stopped, and fails, if it has not ended; with a time zone.
         after : iterable of str
             Ids of jobs that must be done first; if one of them fails, so does this one.
+        notify : iterable of mapping
+            Who is told when it has ended: `url` as Apprise writes addresses, `on` (of finish, failure, changed), and
+            maybe `changed_percent`.
         **params
             The kind's own parameters.
 
@@ -108,7 +112,7 @@ class Crant:
             The service did not accept it; nothing was stored.
         """
         chosen = {"label": label, "priority": priority, "reuse": reuse, "deadline": deadline, "after": [*after]}
-        request = body_of(kind, dataset, ids, params, self._stored, at=at, **chosen)
+        request = body_of(kind, dataset, ids, params, self._stored, at=at, **chosen, notify=[*notify])
         key = {"Idempotency-Key": secrets.token_hex(16)}  # a request sent again after a lost answer is the same job
         return Job(self, JobView.model_validate(self._send("POST", "/v1/jobs", json=request, headers=key)))
 
@@ -167,6 +171,18 @@ class Crant:
         """Jobs that are made again and again."""
         return Schedules(self)
 
+    def diff(self, before: str, after: str, *, shown: int = 50) -> dict[str, Any]:
+        """Say what changed between two refreshes; of each sort of change so many at most."""
+        found: dict[str, Any] = self._send("GET", _diff(before, after), params={"shown": shown})
+        return found
+
+    def diff_page(self, before: str, after: str, *, shown: int = 50) -> str:
+        """Write what changed between two refreshes as one HTML page."""
+        html = {"Accept": "text/html"}
+        response = self.http.request("GET", _diff(before, after), params={"shown": shown}, headers=html)
+        check(response)
+        return response.text
+
     def kinds(self) -> list[KindView]:
         """List the kinds of jobs."""
         return [KindView.model_validate(kind) for kind in self._send("GET", "/v1/kinds")]
@@ -211,6 +227,10 @@ class Crant:
             raise unreachable(self.http, error) from error
         check(response)
         return response.json() if response.content else None
+
+
+def _diff(before: str, after: str) -> str:
+    return f"/v1/jobs/{quote(before, safe='')}/diff/{quote(after, safe='')}"
 
 
 def _running_stack() -> dict[str, str]:

@@ -28,7 +28,9 @@ def body_of(
         named = {INPUT: upload(lines_of(given))}
     elif INPUT in params and not given:
         named = {}
-    return JobRequest(kind=kind, dataset=dataset, params={**params, **named}, **chosen).model_dump(mode="json")
+    request = JobRequest(kind=kind, dataset=dataset, params={**params, **named}, **chosen)
+    told = {"notify": list(chosen.get("notify", ()))}  # a model does not give the addresses away
+    return request.model_dump(mode="json") | told
 
 
 def lines_of(ids: Iterable[object]) -> bytes:

@@ -244,6 +244,7 @@ class Runner:
             read=partial(self.looker.read, unit.job.id),
             ids=partial(self.jobs.input_ids, unit.job),
             check=self._checker(unit),
+            is_step=unit.job.parent_id is not None,
             results_of=lambda job_id: self.looker.results(self.jobs.get(job_id, viewer)),
             pipeline=lambda: self.looker.results(self._pipeline(unit)),
             previous=lambda name: self.looker.previous(self._pipeline(unit), name),

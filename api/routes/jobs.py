@@ -19,9 +19,8 @@ from api.services import Services
 from api.views import job_view
 from crant_core.errors import InvalidInput, NotFound
 from crant_core.jobs.model import ItemState, JobState, Queue, Scope
-from crant_core.jobs.notifying import check_address
+from crant_core.jobs.notifying import notifications_of
 from crant_core.jobs.repository.jobs import NewJob, Viewer
-from crant_core.jobs.repository.notifications import NewNotification
 from crant_core.jobs.tracing import traceparent
 from crant_core.jobs.wire import AttemptView, EstimateView, ItemPage, ItemView, JobPage, JobRequest, JobView, Problem
 from crant_core.kinds.registry import get_kind
@@ -81,15 +80,8 @@ def new_job(services: Services, request: JobRequest, owner: Viewer, key: str | N
         after=_after(services, request, owner),
         queue=Queue(kind.queue),
         traceparent=traceparent(),
-        notify=_notify(request),
+        notify=notifications_of(request.notify),
     )
-
-
-def _notify(request: JobRequest) -> list[NewNotification]:
-    found = [(one, one.url.get_secret_value()) for one in request.notify]
-    for _, url in found:
-        check_address(url)
-    return [NewNotification(url=url, on=list(one.on), changed_percent=one.changed_percent) for one, url in found]
 
 
 def _deadline(services: Services, request: JobRequest) -> datetime | None:

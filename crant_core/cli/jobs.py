@@ -44,6 +44,9 @@ def submit(
         datetime | None, typer.Option(formats=_TIMES, help="Stop it then if it has not ended; UTC unless it says so")
     ] = None,
     after: Annotated[list[str], typer.Option(help="Id of a job that must be done first; may be repeated")] = [],  # noqa: B006 - typer's way
+    notify: Annotated[
+        list[str], typer.Option(help="Address to tell when it has ended, as Apprise writes it; may be repeated")
+    ] = [],  # noqa: B006 - typer's way
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what the job would be, and submit nothing")] = False,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Show progress until the job ends")] = False,
     json_: Json = False,
@@ -56,6 +59,7 @@ def submit(
         (show.as_json if json_ else show.estimate)(estimate)
         return
     asked |= {"label": label, "priority": priority, "deadline": _in_utc(deadline), "after": after}
+    asked["notify"] = [{"url": url} for url in notify]
     job = Crant().submit(kind, **asked, **params)
     view = show.follow(job) if watch else job.view
     if json_:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import structlog
 
@@ -15,8 +15,9 @@ from crant_core.errors import InvalidParameters, NotFound
 from crant_core.jobs.artifacts import ArtifactStore
 from crant_core.jobs.model import JobState
 from crant_core.jobs.repository.jobs import JobRepository
-from crant_core.jobs.repository.notifications import NotificationRepository, masked
+from crant_core.jobs.repository.notifications import NewNotification, NotificationRepository, masked
 from crant_core.jobs.tables import JobRow, NotificationRow
+from crant_core.jobs.wire import NotifyRequest
 
 log = structlog.get_logger()
 
@@ -42,6 +43,20 @@ def check_address(url: str) -> None:
     if Apprise.instantiate(url) is None:
         hint = "such as mailto://user:password@example.org, slack://…, json://host/path; see Apprise's documentation"
         raise InvalidParameters("notify: this is no address to send to", value=masked(url), hint=hint)
+
+
+def notifications_of(requests: Iterable[NotifyRequest]) -> list[NewNotification]:
+    """Read who is to be told.
+
+    Raises
+    ------
+    InvalidParameters
+        Nothing can be sent to an address, which is not repeated.
+    """
+    found = [(one, one.url.get_secret_value()) for one in requests]
+    for _, url in found:
+        check_address(url)
+    return [NewNotification(url=url, on=list(one.on), changed_percent=one.changed_percent) for one, url in found]
 
 
 def send(url: str, title: str, text: str, bad: bool) -> bool:

@@ -201,6 +201,7 @@ class Context:
     check: Callable[[], None] = lambda: None
     results_of: Callable[[str], JobResults] = _no_other_job  #: raises `NotFound` if it is not the owner's
     prepared: Any = None  #: what the kind's `prepare` made for the items of this unit
+    is_step: bool = False  #: of a pipeline, which draws pictures itself
     pipeline: Callable[[], JobResults] = _no_pipeline  #: look at the pipeline that this job is
     #: find the run of a pipeline that this one goes on from: the one that is named, else the last one that was like it
     previous: Callable[[str | None], JobResults | None] = lambda _: None

@@ -97,8 +97,8 @@ def _info(context: Context, spec: KindSpec) -> File:
 
 
 def _pictures(context: Context, spec: KindSpec, drawn: Sequence[DoneItem], total: int) -> list[File]:
-    """Draw the first neurons of all; a job without any has no picture."""
-    if not drawn:
+    """Draw the first neurons of all; a job without any has no picture, nor has a step of a pipeline."""
+    if not drawn or context.is_step:
         return []
     meta: dict[str, Scalar] = {
         **job_facts(context, spec),
