@@ -15,9 +15,19 @@ _HEADING = """\
 # Settings of the service. Written by `python -m deploy.settings_example`; what is commented out is the default.
 """
 _COMPOSE = """\
-# For docker-compose.yml only.
-POSTGRES_PASSWORD=
-FLOWER_PASSWORD=
+# For docker-compose.yml only; what it needs beside these are the files of deploy/new-secrets.sh.
+
+# Folder of those files
+#CRANT_SECRETS=./secrets
+
+# Where the API, Flower and the proxy listen on this machine
+#CRANT_API_PORT=8000
+#FLOWER_PORT=5555
+#PROXY_PORT=8080
+
+# Processes of the workers
+#CRANT_CPU_PROCESSES=2
+#CRANT_IO_PROCESSES=8
 """
 
 

@@ -5,7 +5,10 @@ Each field is the environment variable `CRANT_<NAME>`; lists and mappings are JS
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Self
+
+from pydantic import Field, SecretStr, model_validator
+from sqlalchemy import make_url
 
 from crant_core.jobs.model import Scope
 from crant_core.settings import LibrarySettings
@@ -16,6 +19,9 @@ class Settings(LibrarySettings):
 
     database_url: str = Field(
         description="SQLAlchemy address of the jobs database: sqlite:////abs/path or postgresql+psycopg://…"
+    )
+    database_password: SecretStr | None = Field(
+        default=None, description="Goes into the database's address, so that it can be a secret file of its own"
     )
     broker_url: str = Field(description="Celery broker, such as redis://host:6379/0 or redis+socket:///path/redis.sock")
     artifacts_url: str = Field(description="Where result files go: file:///abs/folder, s3://bucket/path, gs://…")
@@ -85,3 +91,10 @@ class Settings(LibrarySettings):
     )
     log_level: str = Field(default="INFO", description="Least severe level that is logged")
     log_json: bool = Field(default=False, description="One JSON object per log line instead of text for people")
+
+    @model_validator(mode="after")
+    def _with_password(self) -> Self:
+        if self.database_password is not None:
+            address = make_url(self.database_url).set(password=self.database_password.get_secret_value())
+            self.__dict__["database_url"] = address.render_as_string(hide_password=False)
+        return self

@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import column, insert, literal, null, select, table, text
 
 from crant_core.errors import NeedsMemory, WorkerLost
 from crant_core.jobs.model import ItemState, Queue
-from tests.engine import ClockedDatabase, Engine
+from crant_core.jobs.tables import JobRow
+from tests.engine import ALICE, ClockedDatabase, Engine
 
 
 @pytest.fixture
@@ -75,3 +76,18 @@ def test_the_view_says_how_much_each_queue_has_to_do(engine: Engine) -> None:
     assert load() == {"cpu": 4, "io": 1}
     engine.control.cancel(job.id)
     assert load() == {"io": 1}
+
+
+def test_a_worker_of_the_release_before_can_write(engine: Engine) -> None:
+    """It knows nothing of queues: what it inserts waits in the usual one."""
+    job = engine.planned(["1"])
+    known = [found.name for found in JobRow.__table__.columns if found.name not in ("queue", "traceparent")]
+    jobs = table("jobs", *map(column, known))
+    changed = {"number": literal(999), "id": literal("old"), "idempotency_key": null()}
+    copied = select(*(changed.get(name, jobs.c[name]) for name in known))
+    unit = {"id": 999, "job_id": job.id, "role": "run", "position": 77, "state": "queued", "attempt": 0}
+    with engine.database.writing() as session:
+        session.execute(insert(jobs).from_select(known, copied))
+        session.execute(insert(table("units", *map(column, unit))).values(unit))
+    assert engine.jobs.get("old", ALICE).queue == Queue.CPU
+    assert offered(engine) == {Queue.CPU: 2}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import structlog
 from fastapi import FastAPI
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client.parser import text_string_to_metric_families
@@ -145,3 +146,21 @@ def test_a_job_remembers_the_trace_of_its_submission(app: FastAPI, alice: Caller
 
 def engine_job(engine: Engine, job_id: str) -> JobRow:
     return engine.jobs.get(job_id, Viewer(owner="", sees_all=True))
+
+
+def test_every_log_line_of_a_request_names_it(alice: Caller) -> None:
+    usual = structlog.get_config()
+    try:
+        structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(0))
+        with structlog.testing.capture_logs(processors=[structlog.contextvars.merge_contextvars]) as lines:
+            alice("GET", "/v1/jobs/nothing", headers={HEADER: "abc"})
+            alice("GET", "/healthz")
+    finally:
+        structlog.configure(**usual)
+    told = [line for line in lines if line["event"] == "request"]
+    assert [(line["log_level"], line["path"], line["status"]) for line in told] == [
+        ("info", "/v1/jobs/nothing", 404),
+        ("debug", "/healthz", 200),
+    ]
+    assert told[0]["request"] == "abc"
+    assert told[1]["request"] not in ("", "abc")
