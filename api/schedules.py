@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,8 +13,10 @@ from api.predecessors import with_skeletons
 from api.routes.jobs import new_job
 from api.services import Services
 from crant_core.errors import InvalidParameters
+from crant_core.jobs.notifying import notifications_of
 from crant_core.jobs.repository.firing import job_of
 from crant_core.jobs.repository.jobs import NewJob, Viewer
+from crant_core.jobs.repository.notifications import masked
 from crant_core.jobs.repository.schedules import NewSchedule
 from crant_core.jobs.schedule_tables import ScheduleRow
 from crant_core.jobs.schedule_wire import (
@@ -34,7 +36,7 @@ from crant_core.kinds.base import MAX_INLINE_IDS
 from crant_core.kinds.checking import checked_again, invalid_parameters
 
 SHOWN = 5  #: slots to come
-_TIMING = ("name", "cron", "zone", "every_seconds", "jitter_seconds", "enabled", "overlap", "catch_up", "notify")
+_TIMING = ("name", "cron", "zone", "every_seconds", "jitter_seconds", "enabled", "overlap", "catch_up")
 _TEMPLATE = ("at", "label", "priority", "reuse")
 
 
@@ -59,6 +61,7 @@ def new_schedule(services: Services, request: ScheduleRequest, owner: str) -> Ne
         at=job.at,
         **{name: getattr(request.job, name) for name in _TEMPLATE if name != "at"},
         **{name: getattr(request, name) for name in _TIMING},
+        notify=[vars(one) for one in notifications_of(request.notify)],
     )
 
 
@@ -87,9 +90,8 @@ def as_request(services: Services, schedule: ScheduleRow) -> dict[str, Any]:
     """Write a schedule as the request that would make it."""
     ids = {INPUT: schedule.input_id} if services.inputs.count(schedule.input_id) else {}
     template = {name: getattr(schedule, name) for name in ("kind", "dataset", *_TEMPLATE)}
-    return {name: getattr(schedule, name) for name in _TIMING} | {
-        "job": template | {"params": {**schedule.parameters, **ids}}
-    }
+    timing = {name: getattr(schedule, name) for name in (*_TIMING, "notify")}
+    return timing | {"job": template | {"params": {**schedule.parameters, **ids}}}
 
 
 def run_of(services: Services, schedule: ScheduleRow, key: str | None) -> NewJob:
@@ -118,7 +120,7 @@ def schedule_view(services: Services, schedule: ScheduleRow, last_run: JobRow | 
     fields = {name: getattr(schedule, name) for name in ScheduleView.model_fields if hasattr(schedule, name)}
     code = schedule.error_code
     return ScheduleView(
-        **fields | {"notify": [{**one, "url": hidden(one)} for one in schedule.notify]},
+        **fields | {"notify": [{**one, "url": masked(one["url"])} for one in schedule.notify]},
         job=_template(services, schedule),
         next_runs=_next_runs(schedule, services.database.now()),
         last_run=last_run and run_view(last_run),
@@ -163,12 +165,6 @@ def _template(services: Services, schedule: ScheduleRow) -> TemplateView:
     fields = {name: getattr(schedule, name) for name in ("kind", "dataset", *_TEMPLATE)}
     given = services.inputs.count(schedule.input_id)
     return TemplateView(**fields, params=schedule.parameters, input=schedule.input_id, given=given)
-
-
-def hidden(notification: Mapping[str, Any]) -> str:
-    """Say of an address what carries it, and no more: it may hold a password."""
-    scheme, found, _ = str(notification.get("url", "")).partition("://")
-    return f"{scheme}://…" if found else "…"
 
 
 def _links(schedule: ScheduleRow) -> list[Link]:

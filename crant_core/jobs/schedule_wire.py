@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from crant_core.jobs.model import JobState, Overlap, Skipped
 from crant_core.jobs.timetable import CatchUp
-from crant_core.jobs.wire import JobCounts, JobProblem, Link, Wire
+from crant_core.jobs.wire import JobCounts, JobProblem, Link, NotifyRequest, Wire
 
 _TEXT = r"^[^\x00]*$"
 _DAY, _DECADE = 86_400, 315_360_000
@@ -51,11 +51,8 @@ class _Timing(BaseModel):
     catch_up: CatchUp = Field(
         default=CatchUp.ONCE, description="Of slots that were missed while nothing ran: the last one once, or none"
     )
-    notify: list[dict[str, Any]] = Field(
-        default=[],
-        max_length=20,
-        description='Who is told of a run\'s end: {"url": …, "on": ["finish", "failure", "changed"], '
-        '"changed_percent": …}; addresses are not shown again',
+    notify: list[NotifyRequest] = Field(
+        default=[], max_length=20, description="Who is told of a run's end; addresses are not shown again"
     )
 
 
@@ -80,7 +77,7 @@ class SchedulePatch(BaseModel):
     enabled: bool | None = None
     overlap: Overlap | None = None
     catch_up: CatchUp | None = None
-    notify: list[dict[str, Any]] | None = None
+    notify: list[NotifyRequest] | None = None
 
 
 class SlotView(Wire):

@@ -22,6 +22,7 @@ from crant_core.jobs.model import JobState, Overlap, Skipped
 from crant_core.jobs.repository.control import cancel
 from crant_core.jobs.repository.events import lock_job
 from crant_core.jobs.repository.jobs import JobRepository, NewJob
+from crant_core.jobs.repository.notifications import NewNotification
 from crant_core.jobs.repository.schedules import lock_schedule
 from crant_core.jobs.repository.skips import skip
 from crant_core.jobs.schedule_tables import ScheduleRow
@@ -135,6 +136,7 @@ def job_of(
         idempotency_key=key,
         body_hash=hashlib.sha256(f"run of schedule {schedule.id}".encode()).hexdigest(),
         schedule_id=schedule.id,
+        notify=[NewNotification(**one) for one in schedule.notify],
     )
 
 

@@ -173,9 +173,10 @@ class UnitRepository:
         is_served = exists().where(other.job_id == UnitRow.job_id, other.state == UnitState.RUNNING)
         waits = (UnitRow.state == UnitState.QUEUED, UnitRow.hint_at <= now - _PICKED_UP, UnitRow.job_id != mine.id)
         counts = or_(JobRow.owner != mine.owner, JobRow.priority >= mine.priority)
+        here = func.coalesce(UnitRow.queue, JobRow.queue) == unit.queue  # others' processes do the rest
         query = select(UnitRow.id).join(JobRow, JobRow.id == UnitRow.job_id)
         with self.database.reading() as session:
-            found = session.scalar(query.where(*waits, JobRow.state.in_(ACTIVE), counts, ~is_served).limit(1))
+            found = session.scalar(query.where(*waits, here, JobRow.state.in_(ACTIVE), counts, ~is_served).limit(1))
         return found is not None
 
     def record(self, unit: ClaimedUnit, outcomes: Sequence[Outcome]) -> None:

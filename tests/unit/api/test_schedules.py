@@ -20,7 +20,7 @@ from worker.schedules import Schedules
 
 JOB = {"kind": "skeletonize", "dataset": "demo", "params": {"ids": [str(ROOT)], "formats": ["swc"]}}
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
-OTHERS = {"url": "mailto://me:secret@example.org", "on": ["failure"]}
+OTHERS = {"url": "mailto://me:secret@example.org", "on": ["failure"], "changed_percent": None}
 
 
 @pytest.fixture(autouse=True)
@@ -132,6 +132,15 @@ class TestLooking:
         alice("PATCH", f"/v1/schedules/{view['id']}", json={"enabled": False})
         [row] = app.state.services.schedules.all(Viewer(owner="alice"))
         assert row.notify == [OTHERS]
+
+    def test_a_run_tells_those_whom_its_schedule_names(self, alice: Caller) -> None:
+        view = made(alice, notify=[OTHERS])
+        job = alice("POST", f"/v1/schedules/{view['id']}/run").json()
+        assert [(one["url"], one["on"]) for one in job["notify"]] == [("mailto://…", ["failure"])]
+
+    def test_nobody_can_be_told_at_what_is_no_address(self, alice: Caller) -> None:
+        found = problem(make(alice, notify=[{"url": "carrier-pigeon://roof:secret"}]), 422, "invalid_parameters")
+        assert "secret" not in str(found)
 
     def test_a_token_that_only_reads_changes_nothing(self, app: FastAPI, alice: Caller) -> None:
         view, reader = made(alice), caller(app, "alice", Scope.READ)
