@@ -51,7 +51,7 @@ class SkeletonizeOptions(Parameters):
         default=None,
         ge=1,
         le=50,
-        description="Mesh edges per node; left out, 3, of skeletor 1. Of wavefront 1.5 or more: finer ones are crooked",
+        description="Mesh edges per node; left out, 3, of skeletor 1. Of wavefront 1.5 or more, or ways get crooked",
     )
     waves: int = Field(default=1, ge=1, le=10, description="Of the method skeletor: waves to run and average")
     longest_step: float = Field(
