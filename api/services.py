@@ -16,6 +16,7 @@ from crant_core.jobs.repository.jobs import JobRepository
 from crant_core.jobs.repository.listing import ListingRepository
 from crant_core.jobs.repository.notifications import NotificationRepository
 from crant_core.jobs.repository.overview import OverviewRepository
+from crant_core.jobs.repository.pipelines import PipelineRepository
 from crant_core.jobs.repository.stored import StoredRepository
 from crant_core.jobs.repository.tokens import TokenRepository
 from crant_core.jobs.settings import Settings
@@ -37,6 +38,7 @@ class Services:
         self.overview = OverviewRepository(self.database)
         self.control = ControlRepository(self.database)
         self.estimates = EstimateRepository(self.database)
+        self.pipelines = PipelineRepository(self.database)
         self.notifications = NotificationRepository(self.database)
         self.stored = StoredRepository(self.database)
         self.tokens = TokenRepository(self.database)
