@@ -19,6 +19,7 @@ from crant_core.jobs.repository.jobs import JobRepository
 from crant_core.jobs.repository.listing import ListingRepository
 from crant_core.jobs.repository.notifications import NotificationRepository
 from crant_core.jobs.repository.overview import OverviewRepository
+from crant_core.jobs.repository.pipelines import PipelineRepository
 from crant_core.jobs.repository.schedules import ScheduleRepository
 from crant_core.jobs.repository.stored import StoredRepository
 from crant_core.jobs.repository.ticks import TickRepository
@@ -44,6 +45,7 @@ class Services:
         self.overview = OverviewRepository(self.database)
         self.control = ControlRepository(self.database)
         self.estimates = EstimateRepository(self.database)
+        self.pipelines = PipelineRepository(self.database)
         self.notifications = NotificationRepository(self.database)
         self.stored = StoredRepository(self.database)
         self.ticks = TickRepository(self.database)

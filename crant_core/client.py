@@ -101,8 +101,7 @@ class Crant:
         after : iterable of str
             Ids of jobs that must be done first; if one of them fails, so does this one.
         notify : iterable of mapping
-            Who is told when it has ended: `url` as Apprise writes addresses, `on` (of finish, failure, changed), and
-            maybe `changed_percent`.
+            Who is told when it has ended: `url` as Apprise writes it, `on` (of finish, failure, changed).
         **params
             The kind's own parameters.
 
@@ -173,15 +172,8 @@ class Crant:
 
     def diff(self, before: str, after: str, *, shown: int = 50) -> dict[str, Any]:
         """Say what changed between two refreshes; of each sort of change so many at most."""
-        found: dict[str, Any] = self._send("GET", _diff(before, after), params={"shown": shown})
-        return found
-
-    def diff_page(self, before: str, after: str, *, shown: int = 50) -> str:
-        """Write what changed between two refreshes as one HTML page."""
-        html = {"Accept": "text/html"}
-        response = self.http.request("GET", _diff(before, after), params={"shown": shown}, headers=html)
-        check(response)
-        return response.text
+        path = "/v1/jobs/{}/diff/{}".format(*(quote(one, safe="") for one in (before, after)))
+        return dict(self._send("GET", path, params={"shown": shown}))
 
     def kinds(self) -> list[KindView]:
         """List the kinds of jobs."""
@@ -227,10 +219,6 @@ class Crant:
             raise unreachable(self.http, error) from error
         check(response)
         return response.json() if response.content else None
-
-
-def _diff(before: str, after: str) -> str:
-    return f"/v1/jobs/{quote(before, safe='')}/diff/{quote(after, safe='')}"
 
 
 def _running_stack() -> dict[str, str]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 
+from crant_core.answers import check
 from crant_core.cli import complete, show
 from crant_core.cli.jobs import Json
 from crant_core.client import Crant
@@ -24,11 +26,18 @@ def diff(
 ) -> None:
     """Say what changed between two refreshes."""
     if html is not None:
-        html.write_text(Crant().diff_page(before, after, shown=shown), encoding="utf-8")
+        html.write_text(_page(Crant(), before, after, shown), encoding="utf-8")
         typer.echo(str(html))
         return
     told = Crant().diff(before, after, shown=shown)
     (show.plain_json if json_ else _show)(told)
+
+
+def _page(service: Crant, before: str, after: str, shown: int) -> str:
+    path = f"/v1/jobs/{quote(before, safe='')}/diff/{quote(after, safe='')}"
+    response = service.http.get(path, params={"shown": shown}, headers={"Accept": "text/html"})
+    check(response)
+    return response.text
 
 
 def _show(told: Mapping[str, Any]) -> None:

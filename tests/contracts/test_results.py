@@ -194,7 +194,7 @@ def test_every_query_of_the_page_finds_something_with_the_columns_it_names(engin
         ).id,
     }
     ended(engine, "skeletonize", {A: SKELETON})
-    ended(engine, "refresh", {}, a_table("changes.parquet", CHANGES, "refresh_changes"))
+    ended(engine, "refresh", {A: {}}, a_table("changes.parquet", CHANGES, "refresh_changes"))
     assert len(QUERIES) == 8
     for query in QUERIES:
         wanted = {name: value for name, value in names.items() if f":{name}" in query}

@@ -83,5 +83,5 @@ SPEC = KindSpec(
     time_limit=3600,
     ids_are_one_item=True,  # there may be criteria in their place
     is_pipeline=True,
-    example={"criteria": {"cell_class": "olfactory_projection_neuron"}, "attach_synapses": {"threshold": 2}},
+    example={"ids": ["576460754037774276"], "attach_synapses": {"threshold": 2}},
 )

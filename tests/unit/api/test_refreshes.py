@@ -59,6 +59,9 @@ def test_a_pipeline_and_its_steps_lead_to_each_other(alice: Caller, engine: Engi
     assert {one["parent_id"] for one in listed} == {parent.id}
     up = {link["rel"]: link["href"] for link in listed[0]["links"]}["up"]
     assert alice("GET", up).json()["id"] == parent.id
+    shown = alice("GET", f"/jobs/{parent.id}")
+    assert [f"/jobs/{one['id']}" in shown.text for one in listed] == [True, True]
+    assert f"/jobs/{parent.id}" in alice("GET", f"/jobs/{listed[0]['id']}").text
     page = alice("GET", f"/v1/jobs?parent={parent.id}&limit=1").json()
     assert f"parent={parent.id}" in page["next"]
     assert len(alice("GET", page["next"]).json()["jobs"]) == 1
