@@ -7,7 +7,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install demo up test check bench docs tutorial lock clean
+.PHONY: help install demo up test check chaos bench docs tutorial lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -40,6 +40,9 @@ check: $(INSTALLED) ## Lint, types and import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+chaos: $(INSTALLED) ## Kill, freeze and starve it, and write docs/faults.md (SEED=17 runs that one schedule again)
+	PYTHONPATH=. $(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED))
 
 bench: $(INSTALLED) ## Measure ours and the peers side by side, for docs/benchmarks.md (PART=matrices, FULL=1)
 	$(BIN)/python -m benchmarks $(PART) $(if $(FULL),--full)

@@ -48,7 +48,10 @@ def _roots() -> list[int]:
 
 
 def _run(service: Service, roots: Sequence[int], jobs: int) -> list[ItemRow]:
-    submitted = [service.engine.submit(roots, kind="skeletonize", code_version=SPEC.code_version, parameters={}) for _ in range(jobs)]
+    submitted = [
+        service.engine.submit(roots, kind="skeletonize", code_version=SPEC.code_version, parameters={})
+        for _ in range(jobs)
+    ]
     ended = [service.ended(job) for job in submitted]
     assert all(job.state == "succeeded" for job in ended), service.logs()
     return [item for job in ended for item in service.engine.jobs.items(job.id, limit=1000)]
