@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 PIN := $(BIN)/uv pip compile --quiet --system-certs --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install demo up test check image-check bench docs tutorial lock clean
+.PHONY: help install demo up test check chaos image-check bench docs tutorial lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -44,6 +44,9 @@ check: $(INSTALLED) ## Lint, types and import contracts
 
 image-check: $(INSTALLED) ## Run the images' steps in empty folders and see whether they work; some minutes
 	$(BIN)/python -m deploy.image_check
+
+chaos: $(INSTALLED) ## Kill, freeze and starve it, and write docs/faults.md (SEED=17 runs that one schedule again)
+	PYTHONPATH=. $(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED))
 
 bench: $(INSTALLED) ## Measure ours and the peers side by side, for docs/benchmarks.md (PART=matrices, FULL=1)
 	$(BIN)/python -m benchmarks $(PART) $(if $(FULL),--full)

@@ -16,6 +16,7 @@ from benchmarks import (
     end_to_end,
     engine,
     exports,
+    load,
     matrices,
     sandbox,
     segmentation,
@@ -33,7 +34,7 @@ PARTS: dict[str, ModuleType] = {
     part.__name__.rpartition(".")[2]: part
     for part in (
         *(skeletons, somata, segmentation, synapses, containment, containment_hard, matrices, end_to_end),
-        *(vertex_map, exports, engine, skeleton_jobs, whole_lab, sandbox),
+        *(vertex_map, exports, engine, load, skeleton_jobs, whole_lab, sandbox),
     )
 }
 

@@ -120,6 +120,9 @@ class Runner:
             log.warning("unit not done", action="unit_returned", code=error.code, error=str(error))
             self.units.give_back(unit.token, error)
             return error.code
+        except SoftTimeLimitExceeded:  # while something was recorded, say: no item's fault
+            self.units.give_back(unit.token, TimeLimit())
+            return TimeLimit.code
         except Exception as error:
             self.units.give_back(unit.token, Internal(f"{type(error).__name__}: {error}"))
             raise

@@ -7,6 +7,7 @@ a line; answers with the new process's number. All it started ends with it.
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import random
@@ -20,6 +21,7 @@ from typing import Any
 import psutil
 
 ROOT = Path(__file__).parents[2]
+_DIE_WITH_PARENT = 1  #: PR_SET_PDEATHSIG
 
 
 class Nursery:
@@ -76,6 +78,7 @@ def _live(order: dict[str, Any]) -> None:
     from celery.__main__ import main
 
     os.setsid()
+    ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     nothing = os.open(os.devnull, os.O_RDONLY)

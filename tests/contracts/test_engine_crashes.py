@@ -115,6 +115,16 @@ def test_what_may_pass_is_tried_a_number_of_times_with_longer_pauses(engine: Eng
     assert engine.jobs.error_counts(job.id) == {error.code: 1}
 
 
+def test_a_message_that_came_twice_does_not_cut_a_pause_short(engine: Engine) -> None:
+    # Units that had waited in the broker for long had been offered many times; each offer was a try without a pause.
+    engine.planned(["1"])
+    unit = engine.claimed()
+    engine.units.complete_run(unit, [an_outcome(unit.items[0], SourceUnavailable("503"))])
+    assert engine.units.claim(unit.id, "the same offer again", "w") is None
+    engine.pass_time(3)
+    assert engine.units.claim(unit.id, "and again", "w") is not None
+
+
 def test_items_that_may_pass_wait_while_the_others_of_their_unit_are_done(engine: Engine) -> None:
     job = engine.planned(["1", "2", "3"], items_per_unit=3)
     unit = engine.claimed()

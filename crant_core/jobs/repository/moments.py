@@ -11,15 +11,15 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, or_
 
-_FARTHEST = timedelta(minutes=40)  #: more than any pause, reign or lease
+FARTHEST = timedelta(minutes=40)  #: more than any pause, reign or lease
 
 
 def is_past(moment: Any, now: datetime) -> ColumnElement[bool]:
     """Say of a column that its moment is over."""
-    return or_(moment <= now, moment > now + _FARTHEST)
+    return or_(moment <= now, moment > now + FARTHEST)
 
 
 def is_since(moment: Any, then: datetime, now: datetime) -> ColumnElement[bool]:
     """Say of a column that its moment is between then and now."""
-    found: ColumnElement[bool] = (moment > then) & (moment <= now + _FARTHEST)
+    found: ColumnElement[bool] = (moment > then) & (moment <= now + FARTHEST)
     return found

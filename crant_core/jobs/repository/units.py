@@ -23,6 +23,7 @@ from crant_core.jobs.repository import reuse
 from crant_core.jobs.repository.ending import end_attempt, finish_if_last, hold, requeue
 from crant_core.jobs.repository.events import lock_job, move
 from crant_core.jobs.repository.failing import Giver
+from crant_core.jobs.repository.moments import FARTHEST
 from crant_core.jobs.repository.recording import Outcome, StoredFile, artifact_row, record
 from crant_core.jobs.repository.results import ResultRows, replace_rows
 from crant_core.jobs.sizing import running_mean
@@ -35,10 +36,14 @@ _PICKED_UP = timedelta(seconds=0.5)  #: after this, a process that is free has t
 
 # Built once, as those in `events`.
 _UNITS = table_of(UnitRow)
+_IS_DUE = or_(  # as messages may be doubled or late, a pause is kept here
+    _UNITS.c.not_before.is_(None), _UNITS.c.not_before <= bindparam("now"), _UNITS.c.not_before > bindparam("far")
+)
 _IS_ACTIVE = exists().where(JobRow.id == _UNITS.c.job_id, JobRow.state.in_(ACTIVE))
 _TAKE = (
     update(_UNITS)
     .where(_UNITS.c.id == bindparam("of"), _UNITS.c.state.in_(before(UNIT_TRANSITIONS, UnitState.RUNNING)), _IS_ACTIVE)
+    .where(_IS_DUE)
     .values(
         state=UnitState.RUNNING,
         token=bindparam("new_token"),
@@ -112,7 +117,8 @@ class UnitRepository:
 
     def _claim(self, session: Session, unit_id: int, token: str, worker: str) -> ClaimedUnit | None:
         now = self.database.now()
-        row = session.execute(self._take, {"of": unit_id, "new_token": token, "until": now + self.lease}).one_or_none()
+        values = {"of": unit_id, "new_token": token, "until": now + self.lease, "now": now, "far": now + FARTHEST}
+        row = session.execute(self._take, values).one_or_none()
         if row is None:
             return None
         attempt = {"unit_id": unit_id, "job_id": row.job_id, "number": row.attempt, "worker": worker}
