@@ -34,9 +34,7 @@ def test_what_is_not_there_or_damaged_is_not_given_out(tmp_path: Path) -> None:
         store.get(sha256)
 
 
-def test_what_does_not_fit_leaves_neither_file_nor_draft(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_does_not_fit_leaves_neither_file_nor_draft(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = CloudStore(f"file://{tmp_path}")
 
     def full_disk(descriptor: int) -> None:
