@@ -13,6 +13,7 @@ from api.predecessors import with_skeletons
 from api.routes.jobs import new_job
 from api.services import Services
 from crant_core.errors import InvalidParameters
+from crant_core.jobs.model import Queue
 from crant_core.jobs.notifying import notifications_of
 from crant_core.jobs.repository.firing import job_of
 from crant_core.jobs.repository.jobs import NewJob, Viewer
@@ -104,7 +105,7 @@ def run_of(services: Services, schedule: ScheduleRow, key: str | None) -> NewJob
     services.dataset(schedule.dataset)
     ids = services.inputs.ids(schedule.input_id, MAX_INLINE_IDS)
     kind, parameters = checked_again(schedule.kind, schedule.parameters, ids)
-    return job_of(schedule, kind.code_version, parameters, owner=schedule.owner, key=key)
+    return job_of(schedule, kind.code_version, Queue(kind.queue), parameters, owner=schedule.owner, key=key)
 
 
 def preview(services: Services, request: ScheduleRequest) -> PreviewView:

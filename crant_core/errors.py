@@ -58,19 +58,8 @@ Each class has a stable `code` (part of the API: never rename one), says whether
 
 from __future__ import annotations
 
+import copyreg
 from typing import Any, ClassVar
-
-
-class WrongUnitWarning(UserWarning):
-    """Positions are so far from everything that they are probably in another unit than was said."""
-
-
-class OutdatedRootWarning(UserWarning):
-    """Roots do not hold at the time that is looked at, so nothing is found of them."""
-
-
-class UnknownUnitWarning(UserWarning):
-    """Positions are in voxels of a size that nobody said."""
 
 
 class CrantError(Exception):
@@ -99,12 +88,7 @@ class CrantError(Exception):
         return f"{self.message} ({self.hint})" if self.hint else self.message
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (type(self), self.message, self.value, self.hint), vars(self)
-
-
-def _rebuild(cls: type[CrantError], message: str, value: Any, hint: str | None) -> CrantError:
-    """Recreate an error on the other side of a process boundary, where keyword arguments are lost."""
-    return cls(message, value=value, hint=hint)
+        return copyreg.__newobj__, (type(self), self.message), vars(self)  # __init__'s keywords would be lost
 
 
 class InvalidInput(CrantError, ValueError):
@@ -328,29 +312,11 @@ class SourceTokenMissing(SourceError, ValueError):
 
 
 class SourceUnavailable(SourceError):
-    """The data source did not answer.
-
-    Parameters
-    ----------
-    message, value, hint
-        As of `CrantError`.
-    retry_after : float, optional
-        Seconds for which the server wants to be left alone, if it said so.
-    """
+    """The data source did not answer."""
 
     code = "source_unavailable"
     retryable = True
-
-    def __init__(
-        self,
-        message: str | None = None,
-        *,
-        value: Any = None,
-        hint: str | None = None,
-        retry_after: float | None = None,
-    ) -> None:
-        super().__init__(message, value=value, hint=hint)
-        self.retry_after = retry_after
+    retry_after: float | None = None  #: seconds for which the server wants to be left alone, if it said so
 
 
 class Truncated(SourceError):

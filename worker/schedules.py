@@ -14,6 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from crant_core.datasets import Dataset, get_dataset
 from crant_core.errors import CrantError
+from crant_core.jobs.model import Queue
 from crant_core.jobs.repository.firing import FiringRepository, job_of
 from crant_core.jobs.repository.inputs import InputRepository
 from crant_core.jobs.repository.jobs import JobRepository, NewJob
@@ -91,7 +92,7 @@ class Schedules:
         except CrantError as error:
             log.warning("job of schedule refused", action="schedule_invalid", code=error.code, error=str(error))
             return error
-        return job_of(schedule, kind.code_version, parameters, owner=schedule.owner)
+        return job_of(schedule, kind.code_version, Queue(kind.queue), parameters, owner=schedule.owner)
 
 
 class StandIn:

@@ -12,7 +12,8 @@ from warnings import warn
 
 import pyarrow as pa
 
-from crant_core.errors import ExportBroken, ExportPending, InvalidParameters, UnknownUnitWarning
+from crant_core.cautions import UnknownUnitWarning
+from crant_core.errors import ExportBroken, ExportPending, InvalidParameters
 from crant_core.exports import rows
 from crant_core.exports.filtering import Filter, check_columns, columns_of, condition
 from crant_core.exports.header import schema_of

@@ -67,7 +67,9 @@ def _from_status(error: requests.HTTPError, server: str) -> SourceError:
         return SourceError(f"{server} refused the token with {status}", value=status, hint=hint)
     if is_transient(status):
         wait = None if error.response is None else retry_after_of(error.response.headers)
-        return SourceUnavailable(f"{server} answered {status}: {_brief(error)}", value=status, retry_after=wait)
+        found = SourceUnavailable(f"{server} answered {status}: {_brief(error)}", value=status)
+        found.retry_after = wait
+        return found
     return SourceError(f"{server} answered {status}: {_brief(error)}", value=status)
 
 

@@ -54,7 +54,9 @@ def _heed(response: BaseHTTPResponse, server: str) -> None:
     if seconds is not None and seconds > limiter().longest_wait:
         response.drain_conn()  # or the connection never goes back to the others
         message = f"{server} answered {response.status} and wants to be left alone for {seconds:.0f} s"
-        raise SourceUnavailable(message, value=response.status, retry_after=seconds)
+        error = SourceUnavailable(message, value=response.status)
+        error.retry_after = seconds
+        raise error
 
 
 def _server_of(pool: Any) -> str:

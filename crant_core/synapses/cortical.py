@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 from crant_core import times
-from crant_core.errors import InvalidInput, InvalidParameters, OutdatedRootWarning, SourceError, TableNotFound
+from crant_core.cautions import OutdatedRootWarning
+from crant_core.errors import InvalidInput, InvalidParameters, SourceError, TableNotFound
 from crant_core.parsing import root_ids_of
 from crant_core.progress import Progress
 from crant_core.sources.chunkedgraph_requests import JSON_IDS, asking, batches

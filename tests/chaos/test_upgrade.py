@@ -9,6 +9,7 @@ import sys
 import tarfile
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,12 @@ import sqlalchemy as sa
 
 from crant_core.jobs import schema
 from crant_core.jobs.database import Database
-from crant_core.sandbox import demo_dataset
 from crant_core.stack.programs import find_redis
 from tests.chaos.stand import kill_tree, until
 
 ROOT = Path(__file__).parents[2]
 VERSIONS = "crant_core/jobs/migrations/versions"
+NOWHERE = "http://127.0.0.1:9"
 SUBMIT = """
 import sys, os, tests.toy
 from crant_core.jobs.database import Database
@@ -39,20 +40,44 @@ pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("chaos")]
 
 @pytest.fixture(scope="module")
 def older(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The code as it was before the newest migration came."""
+    """The code as it was before the newest migration came: the last that works, as not every commit must."""
     try:
-        came = _git("log", "--diff-filter=A", "--format=%H", "-1", "--", VERSIONS).decode().strip()
-        code = _git("archive", f"{came}^")
+        came = _git("log", "--first-parent", "--format=%H", "-1", "--", VERSIONS).decode().strip()
+        before = _git("rev-list", "--first-parent", "-n", "12", f"{came}^").decode().split()
     except (OSError, subprocess.CalledProcessError) as error:
         pytest.skip(f"the release before is taken from git's history, which is not here: {error}")
-    folder = tmp_path_factory.mktemp("older")
-    with tarfile.open(fileobj=BytesIO(code)) as archive:
+    folders = (_unpacked(revision, tmp_path_factory.mktemp("older")) for revision in before)
+    return next(folder for folder in folders if _works(folder))
+
+
+def _unpacked(revision: str, folder: Path) -> Path:
+    with tarfile.open(fileobj=BytesIO(_git("archive", revision))) as archive:
         archive.extractall(folder, filter="data")
     return folder
 
 
+def _works(code: Path) -> bool:
+    environment = {**os.environ, "PYTHONPATH": str(code)}
+    command = [
+        sys.executable,
+        "-c",
+        "import worker.app, tests.toy, tests.engine, crant_core.kinds.registry as r; r.all_kinds()",
+    ]
+    return subprocess.run(command, cwd=code, env=environment, check=False, capture_output=True).returncode == 0
+
+
 def _git(*words: str) -> bytes:
     return subprocess.run(["git", "-C", str(ROOT), *words], check=True, capture_output=True).stdout
+
+
+@cache
+def _dataset(code: Path) -> str:
+    """Return a dataset as a release writes it."""
+    words = f"from crant_core.sandbox import demo_dataset; print(demo_dataset({NOWHERE!r}).model_dump_json())"
+    environment = {**os.environ, "PYTHONPATH": str(code)}
+    return subprocess.run(
+        [sys.executable, "-c", words], cwd=code, env=environment, check=True, capture_output=True, text=True
+    ).stdout
 
 
 class Upgrade:
@@ -62,13 +87,11 @@ class Upgrade:
         self.folder, self.older, self.url = folder, older, url
         self.engine = sa.create_engine(url)
         self.processes: list[subprocess.Popen[bytes]] = []
-        dataset = demo_dataset("http://127.0.0.1:9")
         self.environment = {
             "CRANT_DATABASE_URL": url,
             "CRANT_BROKER_URL": f"redis+socket://{folder}/redis.sock?virtual_host=0",
             "CRANT_ARTIFACTS_URL": f"file://{folder}/artifacts",
-            "CRANT_DATASETS": f"[{dataset.model_dump_json()}]",
-            "CRANT_CAVE_TOKENS": json.dumps({dataset.server: "nobody is there"}),
+            "CRANT_CAVE_TOKENS": json.dumps({NOWHERE: "nobody is there"}),
         }
         self.start([find_redis(), "--port", "0", "--unixsocket", f"{folder}/redis.sock", "--save", ""], ROOT)
 
@@ -92,7 +115,7 @@ class Upgrade:
         return done.stdout.strip()
 
     def _whole(self, code: Path) -> dict[str, str]:
-        return {**os.environ, "PYTHONPATH": str(code), **self.environment}
+        return {**os.environ, "PYTHONPATH": str(code), **self.environment, "CRANT_DATASETS": f"[{_dataset(code)}]"}
 
     def see(self, query: str, **values: Any) -> list[Any]:
         """Ask the database, in words that both releases understand."""

@@ -9,13 +9,13 @@ import numpy as np
 import pyperclip
 import pytest
 
+from crant_core.cautions import OutdatedRootWarning
 from crant_core.dataset_client import DatasetClient, MeshClient
 from crant_core.errors import (
     InvalidId,
     InvalidInput,
     InvalidParameters,
     NotInstalled,
-    OutdatedRootWarning,
     SourceError,
     SourceUnavailable,
     TableNotFound,

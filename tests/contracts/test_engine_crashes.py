@@ -170,8 +170,13 @@ def test_two_sweepers_take_a_unit_back_once(engine: Engine) -> None:
         assert [row.state for row in session.query(UnitRow).filter_by(job_id=job.id, role="run")].count("queued") == 2
 
 
+def wanting(seconds: float, error: SourceUnavailable) -> SourceUnavailable:
+    error.retry_after = seconds
+    return error
+
+
 def test_a_server_that_wants_to_be_left_alone_is_left_alone(engine: Engine) -> None:
-    asked = SourceUnavailable("429", retry_after=1200)
+    asked = wanting(1200, SourceUnavailable("429"))
     job = engine.planned(["1", "2"], items_per_unit=2)
     unit = engine.claim_run(job)
     engine.units.complete_run(unit, [an_outcome(unit.items[0], asked), an_outcome(unit.items[1])])
@@ -188,7 +193,7 @@ def test_a_server_that_wants_to_be_left_alone_is_left_alone(engine: Engine) -> N
 
 def test_a_plan_is_put_off_as_long_as_the_server_wants(engine: Engine) -> None:
     plan = engine.claim_plan(engine.submit())
-    engine.units.give_back(plan.token, SourceUnavailable("503", retry_after=1200))
+    engine.units.give_back(plan.token, wanting(1200, SourceUnavailable("503")))
     engine.pass_time(1199)
     assert engine.claim_next() is None
     engine.pass_time(1200 * 0.1 + 2)

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from crant_core.errors import DependencyFailed, IdempotencyMismatch, NameTaken, NotFound, WrongState
-from crant_core.jobs.model import JobState
+from crant_core.jobs.model import JobState, Queue
 from crant_core.jobs.repository.firing import FiringRepository, job_of
 from crant_core.jobs.repository.jobs import Viewer
 from crant_core.jobs.schedule_tables import ScheduleRow
@@ -273,7 +273,7 @@ class TestRunNow:
     def test_it_is_a_run_without_a_slot_and_moves_nothing(self, lab: Lab) -> None:
         schedule = lab.create(overlap="skip")
         firing = FiringRepository(lab.engine.jobs)
-        new = job_of(schedule, 4, {}, owner="alice", key="once")
+        new = job_of(schedule, 4, Queue.CPU, {}, owner="alice", key="once")
         job, is_new = firing.run_now(schedule, new)
         assert (job.slot, job.schedule_id, is_new) == (None, schedule.id, True)
         again, is_again_new = firing.run_now(schedule, new)

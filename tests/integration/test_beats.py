@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from crant_core.jobs.model import Queue
 from crant_core.jobs.repository.firing import FiringRepository, job_of
 from crant_core.jobs.repository.jobs import Viewer
 from crant_core.jobs.repository.schedules import ScheduleRepository
@@ -37,7 +38,7 @@ class Clerk:
         schedules = [a_schedule(name=name, every_seconds=3600, zone="UTC", overlap="queue") for name in names]
         made = [self.then.create(one, "alice", body_hash="0" * 64)[0] for one in schedules]
         for one in made:
-            self.firing.run_now(one, replace(job_of(one, 4, {}, owner="alice"), after=[self.held.id]))
+            self.firing.run_now(one, replace(job_of(one, 4, Queue.CPU, {}, owner="alice"), after=[self.held.id]))
         return made
 
     def slots(self, schedule: ScheduleRow) -> list[datetime]:

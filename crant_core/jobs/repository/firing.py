@@ -18,7 +18,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from crant_core.errors import CrantError, WrongState
-from crant_core.jobs.model import JobState, Overlap, Skipped
+from crant_core.jobs.model import JobState, Overlap, Queue, Skipped
 from crant_core.jobs.repository.control import cancel
 from crant_core.jobs.repository.events import lock_job
 from crant_core.jobs.repository.jobs import JobRepository, NewJob
@@ -118,7 +118,13 @@ class FiringRepository:
 
 
 def job_of(
-    schedule: ScheduleRow, code_version: int, parameters: dict[str, Any], *, owner: str, key: str | None = None
+    schedule: ScheduleRow,
+    code_version: int,
+    queue: Queue,
+    parameters: dict[str, Any],
+    *,
+    owner: str,
+    key: str | None = None,
 ) -> NewJob:
     """Describe the job that a schedule makes, with parameters that its kind has checked."""
     return NewJob(
@@ -136,6 +142,7 @@ def job_of(
         idempotency_key=key,
         body_hash=hashlib.sha256(f"run of schedule {schedule.id}".encode()).hexdigest(),
         schedule_id=schedule.id,
+        queue=queue,
         notify=[NewNotification(**one) for one in schedule.notify],
     )
 

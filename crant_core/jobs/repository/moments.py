@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, or_
+from sqlalchemy import ColumnElement, and_, or_
 
 FARTHEST = timedelta(minutes=40)  #: more than any pause, reign or lease
 
@@ -21,5 +21,4 @@ def is_past(moment: Any, now: datetime) -> ColumnElement[bool]:
 
 def is_since(moment: Any, then: datetime, now: datetime) -> ColumnElement[bool]:
     """Say of a column that its moment is between then and now."""
-    found: ColumnElement[bool] = (moment > then) & (moment <= now + FARTHEST)
-    return found
+    return and_(moment > then, moment <= now + FARTHEST)

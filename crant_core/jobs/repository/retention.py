@@ -83,16 +83,13 @@ class RetentionRepository:
 
 
 def _runs(kinds: Collection[str]) -> Any:
-    column = JobRow.__table__.c.get("schedule_id")
-    is_run = JobRow.kind.in_(list(kinds))
-    which = is_run if column is None else is_run | column.isnot(None)
-    return select(JobRow).where(JobRow.parent_id.is_(None), which)
+    is_run = JobRow.kind.in_(list(kinds)) | JobRow.schedule_id.isnot(None)
+    return select(JobRow).where(JobRow.parent_id.is_(None), is_run)
 
 
 def _series_of(job: JobRow) -> Any:
-    schedule = getattr(job, "schedule_id", None)
-    if schedule is not None:
-        return ("schedule", schedule)
+    if job.schedule_id is not None:
+        return ("schedule", job.schedule_id)
     criteria = job.parameters.get("criteria")
     return (job.owner, job.kind, job.dataset, job.label, repr(criteria) if criteria else job.input_id)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.chaos.faults.base import Fault
 
 _GUILTY = 77
-_LIMITS = {"CHAOS_TIME_LIMIT": "2", "CHAOS_GRACE": "1"}
+_LIMITS = {"CHAOS_TIME_LIMIT": "5", "CHAOS_GRACE": "1"}
 
 FAULTS = [
     Fault(

@@ -22,14 +22,9 @@ from crant_core import (
     snap_to_id,
 )
 from crant_core.access.sources import forget_sources
+from crant_core.cautions import WrongUnitWarning
 from crant_core.datasets import Dataset
-from crant_core.errors import (
-    InvalidInput,
-    InvalidTime,
-    UnknownDataset,
-    VersionNotFound,
-    WrongUnitWarning,
-)
+from crant_core.errors import InvalidInput, InvalidTime, UnknownDataset, VersionNotFound
 from crant_core.sandbox import names
 from crant_core.sources import watershed
 from tests.contracts.segmentation.places import CHUNK_SIZE, OUTSIDE, asked, box_around, chunks_asked, place
