@@ -88,7 +88,7 @@ class CrantError(Exception):
         return f"{self.message} ({self.hint})" if self.hint else self.message
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return copyreg.__newobj__, (type(self), self.message), vars(self)  # __init__'s keywords would be lost
+        return copyreg.__newobj__, (type(self), self.message), vars(self)  # type: ignore[attr-defined]
 
 
 class InvalidInput(CrantError, ValueError):
