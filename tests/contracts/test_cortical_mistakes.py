@@ -50,7 +50,7 @@ def entries(sandbox: Sandbox, word: str) -> int:
 
 
 class TestClients:
-    @pytest.mark.parametrize("wrong", [5, "minnie65_public", object()], ids=repr)
+    @pytest.mark.parametrize("wrong", [5, "minnie65_public", object()], ids=["number", "name", "object"])
     def test_what_is_no_client_is_refused_at_once(self, client, wrong):
         with pytest.raises(WrongType, match="no client"):
             DatasetClient(caveclient=wrong)
