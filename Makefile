@@ -5,12 +5,13 @@ SHELL := /bin/bash
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || echo python3)
 VENV ?= .venv
 BIN := $(VENV)/bin
+PIN := $(BIN)/uv pip compile --quiet --system-certs --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install demo up test check bench docs tutorial lock clean
+.PHONY: help install demo up test check chaos image-check bench docs tutorial lock clean
 
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 # Pinned and hash-checked. uv takes seconds; where it cannot reach the package index, pip takes over.
 $(INSTALLED): requirements/lock.txt requirements/installer.txt pyproject.toml
@@ -41,6 +42,12 @@ check: $(INSTALLED) ## Lint, types and import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+image-check: $(INSTALLED) ## Run the images' steps in empty folders and see whether they work; some minutes
+	$(BIN)/python -m deploy.image_check
+
+chaos: $(INSTALLED) ## Kill, freeze and starve it, and write docs/faults.md (SEED=17 runs that one schedule again)
+	PYTHONPATH=. $(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED))
+
 bench: $(INSTALLED) ## Measure ours and the peers side by side, for docs/benchmarks.md (PART=matrices, FULL=1)
 	$(BIN)/python -m benchmarks $(PART) $(if $(FULL),--full)
 
@@ -51,8 +58,10 @@ tutorial: $(INSTALLED) ## Execute the tutorial against the offline CAVE; writes 
 	PYTHONPATH=. $(BIN)/python docs/tutorials/build.py
 
 lock: $(INSTALLED) ## Re-pin requirements after a change of pyproject.toml
-	$(BIN)/uv pip compile --quiet --system-certs --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-	  --extra dev pyproject.toml -o requirements/lock.txt
+	$(PIN) --extra dev pyproject.toml -o requirements/lock.txt
+	$(PIN) -c requirements/lock.txt --extra service --extra tracing pyproject.toml -o requirements/service.txt
+	$(PIN) -c requirements/lock.txt --extra embedded --extra tracing pyproject.toml -o requirements/worker.txt
+	echo 'setuptools>=77' | $(PIN) -c requirements/lock.txt - -o requirements/build.txt
 
 clean: ## Remove the virtual environment and the demo's data
 	rm -rf $(VENV) demo-data site

@@ -18,7 +18,10 @@ from crant_core.jobs.tables import JobRow
 COOKIE = "crant_token"
 LARGEST = 2**63 - 1  #: number that databases take
 
-_bearer = HTTPBearer(auto_error=False, description="A token from `crant up` or your administrator")
+_bearer = HTTPBearer(
+    auto_error=False,
+    description="A token from `crant up` or your administrator; where the service takes those, one of CAVE's",
+)
 _cookie = APIKeyCookie(name=COOKIE, auto_error=False, description="Set by the dashboard; good for reading only")
 
 
@@ -50,9 +53,7 @@ def get_identity(
     """Say who is calling."""
     if token is None:
         raise TokenMissing(hint="send the header 'Authorization: Bearer TOKEN'")
-    identity = services.tokens.identify(token)
-    services.limits.count(identity.token_id)
-    return identity
+    return services.identify(token)
 
 
 IdentityDep = Annotated[Identity, Depends(get_identity)]

@@ -10,16 +10,15 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
-from pydantic import ValidationError
 from sqlalchemy.exc import DataError, OperationalError
 from starlette.exceptions import HTTPException
 
+from api.described import PROBLEM
 from crant_core.errors import (
     AccessDenied,
     Conflict,
     CrantError,
     InvalidInput,
-    InvalidParameters,
     NotFound,
     RateLimited,
     SourceUnavailable,
@@ -67,22 +66,6 @@ def problem_from(error: CrantError, field: str | None = None) -> Problem:
     return _problem(status, error.code, error.message, hint=error.hint, value=value, field=field)
 
 
-def invalid_parameters(error: ValidationError, *prefix: str) -> CrantError:
-    """Turn pydantic's complaints into our own error, keeping its most telling one's code, place and value."""
-    complaints = error.errors(include_url=False)
-    first = complaints[0]
-    field = ".".join(str(part) for part in (*prefix, *first["loc"]))
-    cause = first.get("ctx", {}).get("error")
-    if isinstance(cause, CrantError):
-        return type(cause)(f"{field}: {cause.message}", value=cause.value, hint=cause.hint)
-    if first["type"] == "too_long" and first["loc"][-1] == "ids":
-        hint = "upload the list with POST /v1/inputs, and name it as params.input"
-        return TooManyIds(f"{field}: {first['msg']}", value=first["ctx"]["actual_length"], hint=hint)
-    more = f" and {len(complaints) - 1} more" if len(complaints) > 1 else ""
-    value = None if first["type"] == "missing" else first["input"]
-    return InvalidParameters(f"{field}: {first['msg']}{more}", value=value, hint="see /v1/kinds and /docs")
-
-
 def _problem(status: int, code: str, detail: str, **more: Any) -> Problem:
     title = HTTPStatus(status).phrase
     return Problem(type=f"urn:crant:problem:{code}", title=title, status=status, code=code, detail=detail, **more)
@@ -90,7 +73,7 @@ def _problem(status: int, code: str, detail: str, **more: Any) -> Problem:
 
 def _respond(problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
     body = problem.model_dump(mode="json", exclude_none=True)
-    return JSONResponse(body, problem.status, media_type="application/problem+json", headers=dict(headers or {}))
+    return JSONResponse(body, problem.status, media_type=PROBLEM, headers=dict(headers or {}))
 
 
 async def _on_crant_error(request: Request, error: CrantError) -> Response:

@@ -20,5 +20,17 @@ def examples() -> dict[str, Example]:
     return {**found, "uploaded": Example(summary="Neurons of an uploaded list", value=uploaded)}
 
 
+def schedules() -> dict[str, Example]:
+    """Return bodies of schedules: by the clock on the wall, and at an interval."""
+    kind = all_kinds()["skeletonize"]
+    job = _body(kind.name, kind.example)
+    nightly = {"name": "projection neurons", "job": job, "cron": "0 2 * * *", "zone": "America/New_York"}
+    hourly = {"name": "every six hours", "job": job, "every_seconds": 21_600, "overlap": "queue", "catch_up": "none"}
+    return {
+        "nightly": Example(summary="Every night at two", value=nightly),
+        "interval": Example(summary="Every six hours", value=hourly),
+    }
+
+
 def _body(kind: str, params: dict[str, Any]) -> dict[str, Any]:
     return {"kind": kind, "dataset": "demo", "params": params, "at": "mat"}

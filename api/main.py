@@ -12,9 +12,26 @@ from api import errors
 from api.body import BodyLimit
 from api.crossing import OpenToOtherSites
 from api.dashboard.views import mount_dashboard
-from api.routes import artifacts, catalogue, events, health, inputs, jobs, precomputed, results, skeletoncache, tokens
+from api.described import describe_problems
+from api.requests import Requests
+from api.routes import (
+    artifacts,
+    catalogue,
+    events,
+    health,
+    inputs,
+    jobs,
+    metrics,
+    precomputed,
+    refreshes,
+    results,
+    schedules,
+    skeletoncache,
+    tokens,
+)
 from api.services import Services
-from crant_core.jobs.logs import configure
+from crant_core.jobs import tracing
+from crant_core.jobs.logs import adopt_libraries, configure
 from crant_core.jobs.settings import Settings
 
 _DESCRIPTION = """
@@ -23,9 +40,19 @@ numbers lose digits above 2^53; requests may use strings or integers. Errors are
 """
 
 
+_ROUTES = (
+    *(jobs, refreshes, inputs, events, results, artifacts, schedules, catalogue),
+    *(health, metrics, precomputed, skeletoncache, tokens),
+)
+
+
 def create_app(settings: Settings | None = None) -> FastAPI:
     """Build the application; without settings, from the CRANT_* environment."""
-    settings = settings or Settings()  # read from the environment
+    if settings is None:
+        settings = Settings()  # read from the environment, by whoever runs this as a program
+        adopt_libraries(settings)
+        if settings.traces_endpoint:
+            tracing.configure("crant-api")
     configure(settings)
     services = Services(settings)
     app = FastAPIOffline(title="crant-batch", version=services.version, description=_DESCRIPTION, lifespan=_lifespan)
@@ -33,13 +60,16 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     errors.install(app)
     app.add_middleware(BodyLimit, upload_bytes=settings.upload_megabytes * 2**20, pause_seconds=settings.body_seconds)
     app.add_middleware(OpenToOtherSites)
-    for routes in (jobs, inputs, events, results, artifacts, catalogue, health, precomputed, skeletoncache, tokens):
+    app.add_middleware(Requests, metrics=services.metrics)
+    for routes in _ROUTES:
         app.include_router(routes.router)
     mount_dashboard(app)
+    describe_problems(app)
     return app
 
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     yield
+    tracing.flush()
     app.state.services.close()

@@ -6,13 +6,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from pydantic import ValidationError
-
-from api.errors import invalid_parameters
 from api.services import Services
 from crant_core.errors import InvalidParameters, NotFound
 from crant_core.jobs.repository.jobs import NewJob
 from crant_core.kinds.base import MAX_INLINE_IDS, IdParameters, KindSpec
+from crant_core.kinds.checking import checked
 
 INPUT = "input"
 
@@ -27,13 +25,13 @@ def parameters_of(services: Services, kind: KindSpec, given: Mapping[str, Any]) 
     InvalidInput
     """
     if INPUT not in given:
-        return _checked(kind, given), None
+        return checked(kind, given), None
     if "ids" in given:
         raise InvalidParameters("params: there are both ids and input", value=given[INPUT], hint="give one of them")
     name = str(given[INPUT])
     ids = _first_ids(services, name)
     rest = {field: value for field, value in given.items() if field != INPUT}
-    return _checked(kind, {**rest, "ids": ids}), name
+    return checked(kind, {**rest, "ids": ids}), name
 
 
 def _first_ids(services: Services, name: str) -> list[int]:
@@ -48,10 +46,3 @@ def _first_ids(services: Services, name: str) -> list[int]:
 def with_all_ids(services: Services, new: NewJob) -> NewJob:
     """Return a submission with all its ids, for what must look at each."""
     return new if new.input_id is None else replace(new, ids=services.inputs.ids(new.input_id))
-
-
-def _checked(kind: KindSpec, params: Mapping[str, Any]) -> IdParameters:
-    try:
-        return kind.parameters.model_validate(params)
-    except ValidationError as error:
-        raise invalid_parameters(error, "params") from error

@@ -7,7 +7,7 @@ becomes a job of who asked; asking again finds that job by its idempotency key, 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from itertools import permutations
 
@@ -15,7 +15,7 @@ from api.services import Services
 from api.skeletons import FORMATS
 from crant_core.datasets import Dataset
 from crant_core.errors import UnknownDataset
-from crant_core.jobs.model import JobState
+from crant_core.jobs.model import JobState, Queue
 from crant_core.jobs.repository.jobs import NewJob
 from crant_core.jobs.tables import ArtifactRow, JobRow
 from crant_core.kinds.addresses import addresses
@@ -36,7 +36,7 @@ class SkeletonCache:
 
     def find(self, roots: Sequence[int]) -> dict[int, ArtifactRow]:
         """Return a file for each root whose skeleton exists, whatever formats it was asked for in."""
-        owners = {address: root for root in roots for address in self._addresses(root)}
+        owners = {address: root for made in self._addresses() for root in set(roots) if (address := made(str(root)))}
         items = {item: owners[address] for address, item in self.services.stored.items(owners).items()}
         found: dict[int, ArtifactRow] = {}
         for item, files in self.services.stored.files(items).items():
@@ -46,12 +46,10 @@ class SkeletonCache:
                     found[items[item]] = names[form]
         return found
 
-    def _addresses(self, root: int) -> Iterator[str]:
+    def _addresses(self) -> list[Callable[[str], str | None]]:
+        """List what says where a root's skeleton is, one for each choice of formats."""
         now = TimeBase(asked="live", timestamp=datetime.now(UTC))
-        for formats in _READABLE:
-            address = addresses(self.kind, self.dataset, self._parameters(formats), now)(str(root))
-            if address is not None:
-                yield address
+        return [addresses(self.kind, self.dataset, self._parameters(formats), now) for formats in _READABLE]
 
     def _parameters(self, formats: Sequence[str] = ("swc",)) -> dict[str, object]:
         given = self.kind.parameters.model_validate({"ids": [1], "formats": list(formats)})
@@ -73,6 +71,7 @@ class SkeletonCache:
             ids=sorted(set(roots)),
             at="live",
             owner=owner,
+            queue=Queue(self.kind.queue),
             body_hash=digest,
             label=f"skeletons for caveclient: {len(roots):,}",
             idempotency_key=key if turn == 1 else f"{key} {turn}",

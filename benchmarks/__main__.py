@@ -16,7 +16,9 @@ from benchmarks import (
     end_to_end,
     engine,
     exports,
+    load,
     matrices,
+    refresh,
     sandbox,
     segmentation,
     skeleton_jobs,
@@ -33,7 +35,7 @@ PARTS: dict[str, ModuleType] = {
     part.__name__.rpartition(".")[2]: part
     for part in (
         *(skeletons, somata, segmentation, synapses, containment, containment_hard, matrices, end_to_end),
-        *(vertex_map, exports, engine, skeleton_jobs, whole_lab, sandbox),
+        *(vertex_map, exports, engine, load, skeleton_jobs, whole_lab, refresh, sandbox),
     )
 }
 

@@ -1,10 +1,11 @@
 """A lab's refresh: ids updated, skeletons made, synapses attached, matrices counted; with the service and without.
 
-The neurons of the offline CAVE, under ids of the version before, at the newest version. The service has two worker
-processes, SQLite and Redis, and stores every result with checksums. The peers' way is what notebooks do, neuron by
-neuron: caveclient for ids and synapses, cloud-volume for meshes, the pipeline of crantpy's users (skeletor and navis)
-for skeletons, scipy's k-d tree to attach, `navis.in_volume` and pandas for matrices; in a loop, and in a pool of two
-processes. Results stay in memory there, but for the skeletons. Wall time, everything warm.
+The neurons of the offline CAVE, under ids of the version before, at the newest version: real ones, made-up ones, and
+copies of the real ones. The service has two worker processes, SQLite and Redis, and stores every result with checksums.
+The peers' way is what notebooks do, neuron by neuron: caveclient for ids and synapses, cloud-volume for meshes, the
+pipeline of crantpy's users (skeletor and navis) for skeletons, scipy's k-d tree to attach, `navis.in_volume` and pandas
+for matrices; in a loop, and in a pool of two processes. Results stay in memory there, but for the skeletons. Wall time,
+everything warm.
 """
 
 from __future__ import annotations
@@ -29,12 +30,13 @@ from crant_core.neuropils.meshes import load_neuropil_meshes
 from crant_core.registry import register
 from crant_core.sandbox import demo_dataset
 from crant_core.sandbox.world.history import VERSIONS
-from tests.fixtures.neurons import graph, world
+from tests.fixtures.neurons import world
 from tests.fixtures.service import Service, running_service
 from tests.fixtures.synapse_truth import names
 
 TITLE = "A whole lab's refresh (wall time)"
-NEURONS = {False: 4, True: 200}  #: at most; the offline CAVE has 65, real ones first
+NEURONS = {False: 4, True: 200}
+COPIES = 140  #: of the real neurons, which the offline CAVE adds to its 65
 STEPS = ("update_ids", "skeletonize", "attach_synapses", "neuropil_matrices")
 AT, VERSION = VERSIONS[2].timestamp, 3
 _REACH = 10_000.0  # nm
@@ -46,10 +48,14 @@ Run = Callable[[Callable[[str], Any], Iterable[str]], Iterable[Any]]
 
 def table(full: bool = False) -> str:
     """Measure all ways against one sandbox."""
-    old = _ids()[-NEURONS[full] :]
-    with tempfile.TemporaryDirectory() as folder, running_service(f"sqlite:///{folder}/jobs.sqlite") as service:
-        ways = {"the service, 2 processes": _service(service, old)}
+    options = ("--neurons", str(COPIES)) if full else ()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running_service(f"sqlite:///{folder}/jobs.sqlite", *options) as service,
+    ):
         _tell(service, folder)
+        old = _ids(service)[: NEURONS[full]] if full else _ids(service)[-NEURONS[full] :]
+        ways = {"the service, 2 processes": _service(service, old)}
         ways["peers in a loop"] = _peers(map, old)
         with multiprocessing.get_context("spawn").Pool(2) as pool:
             ways["peers in a pool of 2"] = _peers(lambda do, keys: pool.imap(do, keys, chunksize=1), old)
@@ -70,10 +76,12 @@ def table(full: bool = False) -> str:
     )
 
 
-def _ids() -> list[int]:
+def _ids(service: Service) -> list[int]:
+    """List the neurons under the ids of the version before: real ones, made-up ones, and copies of the real ones."""
     supervoxels = world().frame("truth/neurons").supervoxel_id.to_numpy(np.uint64)
-    found = graph().roots(supervoxels, VERSIONS[1].timestamp)
-    return list(dict.fromkeys(map(int, found)))
+    found = _client().chunkedgraph.get_roots(supervoxels, timestamp=VERSIONS[1].timestamp)
+    copies = [int(copy["root_id"]) for copy in service.sandbox.control("GET", "world")["copies"]]
+    return [*dict.fromkeys(map(int, found)), *copies]
 
 
 def _service(service: Service, old: Sequence[int]) -> Seconds:

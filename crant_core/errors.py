@@ -20,10 +20,12 @@ CrantError
 │   ├── NoMatchesError
 │   ├── NotARoot
 │   ├── SkeletonNotMade
+│   ├── TableNotFound
 │   └── VersionNotFound
 ├── Conflict                        it exists, but not in a state that allows this
 │   ├── IdempotencyMismatch
 │   ├── LeaseLost
+│   ├── NameTaken
 │   └── WrongState
 ├── AccessDenied                    the service does not accept the caller's token
 │   ├── TokenMissing
@@ -37,10 +39,11 @@ CrantError
 │   ├── SourceTokenMissing
 │   ├── SourceUnavailable           (retryable)
 │   └── Truncated                   the server cut the answer short
-├── StoreUnavailable                the artifact store cannot be written (retryable)
+├── StoreUnavailable                the artifact store cannot be written or read (retryable)
 ├── SkeletonError                   a mesh from which no skeleton can be made
 │   └── IdMismatch                  a skeleton that leads out of its neuron
 ├── NotInstalled                    a package or program that this needs is not there
+├── NeedsMemory                     more memory than this process may use (retryable: where there is more)
 ├── WorkerLost                      the process died (retryable)
 ├── Quarantined                     every process that worked on this item alone died
 ├── DeadlineExceeded                the job was not done in time
@@ -55,15 +58,8 @@ Each class has a stable `code` (part of the API: never rename one), says whether
 
 from __future__ import annotations
 
+import copyreg
 from typing import Any, ClassVar
-
-
-class WrongUnitWarning(UserWarning):
-    """Positions are so far from everything that they are probably in another unit than was said."""
-
-
-class UnknownUnitWarning(UserWarning):
-    """Positions are in voxels of a size that nobody said."""
 
 
 class CrantError(Exception):
@@ -92,12 +88,7 @@ class CrantError(Exception):
         return f"{self.message} ({self.hint})" if self.hint else self.message
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (type(self), self.message, self.value, self.hint)
-
-
-def _rebuild(cls: type[CrantError], message: str, value: Any, hint: str | None) -> CrantError:
-    """Recreate an error on the other side of a process boundary, where keyword arguments are lost."""
-    return cls(message, value=value, hint=hint)
+        return copyreg.__newobj__, (type(self), self.message), vars(self)  # type: ignore[attr-defined]
 
 
 class InvalidInput(CrantError, ValueError):
@@ -214,6 +205,12 @@ class SkeletonNotMade(NotFound):
     code = "skeleton_not_made"
 
 
+class TableNotFound(NotFound, ValueError):
+    """The dataset has no such table."""
+
+    code = "table_not_found"
+
+
 class VersionNotFound(NotFound, ValueError):
     """The dataset has no such materialization version."""
 
@@ -236,6 +233,12 @@ class LeaseLost(Conflict):
     """Another worker holds this unit now; the result was discarded."""
 
     code = "lease_lost"
+
+
+class NameTaken(Conflict):
+    """Something of this name exists already."""
+
+    code = "name_taken"
 
 
 class WrongState(Conflict):
@@ -313,6 +316,7 @@ class SourceUnavailable(SourceError):
 
     code = "source_unavailable"
     retryable = True
+    retry_after: float | None = None  #: seconds for which the server wants to be left alone, if it said so
 
 
 class Truncated(SourceError):
@@ -322,7 +326,7 @@ class Truncated(SourceError):
 
 
 class StoreUnavailable(CrantError):
-    """The artifact store cannot be written."""
+    """The artifact store cannot be written or read."""
 
     code = "store_unavailable"
     retryable = True
@@ -344,6 +348,13 @@ class NotInstalled(CrantError, ImportError):
     """A package or program that this needs is not installed."""
 
     code = "not_installed"
+
+
+class NeedsMemory(CrantError):
+    """More memory is needed than the process may use."""
+
+    code = "needs_memory"
+    retryable = True
 
 
 class WorkerLost(CrantError):

@@ -1,20 +1,29 @@
 """The settings of the library: what people's programs and the service have in common.
 
-Each field is the environment variable `CRANT_<NAME>`; lists and mappings are JSON. They are read when they are needed,
-never when a module is imported.
+Each field is the environment variable `CRANT_<NAME>`, or a file of that name in the folder that `CRANT_SECRETS_FOLDER`
+names (`/run/secrets`, where container engines put them); lists and mappings are JSON. They are read when they are
+needed, never when a module is imported.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SecretsSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from crant_core.datasets import Dataset
 from crant_core.errors import InvalidInput
 
+_SECRETS = "/run/secrets"
 _CRANTS_SEATABLE = "https://cloud.seatable.io"
 
 
@@ -42,6 +51,24 @@ class LibrarySettings(BaseSettings):
         description="Where answers that never change are kept between runs; a disk of the machine, not of a network",
     )
     cache_megabytes: int = Field(default=1024, ge=1, description="How much of them is kept; the oldest go first")
+    internal_hosts: list[str] = Field(
+        default=[],
+        description="Hosts of internal networks that cloud paths of jobs may name; all others must be public",
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read the environment first, then the files of secrets, if their folder is there."""
+        folder = Path(os.environ.get("CRANT_SECRETS_FOLDER", _SECRETS))
+        files = (SecretsSettingsSource(settings_cls, secrets_dir=folder),) if folder.is_dir() else ()
+        return init_settings, env_settings, *files
 
     def token(self, server: str) -> str | None:
         """Return the token for a server; None if none is set."""

@@ -24,6 +24,7 @@ _DATE = re.compile(r"(?:19|20)[0-9]{6}")  # ISO 8601 without dashes; there is no
 _LATEST = ("mat", "latest", "mat_latest")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_SECONDS = 1_000_000_000  # September 2001: older than any segmentation, newer than any version number
+_CLOCKS_DIFFER = timedelta(minutes=1)
 _HINT = 'write "live", "mat", "mat_7", unix seconds or an ISO 8601 time such as "2026-11-01T12:00:00Z"'
 
 
@@ -89,6 +90,17 @@ def parse_at(value: When) -> At:
     if (moment := _moment(value)) is not None:
         return At(moment.isoformat(), timestamp=moment)
     return _from_text(str(value).strip())
+
+
+def check_past(moment: datetime | None) -> None:
+    """Refuse a time that is still to come: what is true then nobody knows, and results would be kept as if one did.
+
+    Raises
+    ------
+    InvalidTime
+    """
+    if moment is not None and moment > datetime.now(UTC) + _CLOCKS_DIFFER:
+        raise InvalidTime(f"{moment.isoformat()} is still to come", value=moment, hint='write "live" for now')
 
 
 def resolve(source: Source, when: When) -> TimeBase:

@@ -7,6 +7,7 @@ from typing import Any
 
 import structlog
 
+from crant_core.jobs.counting import Tally
 from crant_core.jobs.queue import Queue
 from crant_core.jobs.repository.dispatch import DispatchRepository, DueUnit
 
@@ -24,6 +25,8 @@ class Dispatcher:
         This dispatcher's name among its rivals.
     guard : context manager, optional
         Held while the database is used.
+    counts : Tally, optional
+        Where it counts what it does.
     """
 
     def __init__(
@@ -32,16 +35,23 @@ class Dispatcher:
         queue: Queue,
         holder: str,
         guard: AbstractContextManager[Any] | None = None,
+        counts: Tally | None = None,
     ) -> None:
         self.repository = repository
         self.queue = queue
         self.holder = holder
         self.guard = guard or nullcontext()
+        self.counts = counts or Tally()
 
     def turn(self) -> int:
         """If leading, take back what silent workers hold and offer what is due; return the number of offers."""
         with self.guard:
-            due = self._look()
+            is_leading = self.repository.lead(self.holder)
+        if not is_leading:
+            return 0
+        in_line = self.queue.waiting() > 0
+        with self.guard:
+            due = self._look(in_line=in_line)
         return self._offer(due)
 
     def step_down(self) -> None:
@@ -49,13 +59,12 @@ class Dispatcher:
         with self.guard:
             self.repository.step_down(self.holder)
 
-    def _look(self) -> list[DueUnit]:
-        if not self.repository.lead(self.holder):
-            return []
+    def _look(self, *, in_line: bool) -> list[DueUnit]:
         if expired := self.repository.expire():
             log.warning("leases ran out", action="leases_expired", units=expired)
+            self.counts.add("crant_leases_expired_total", expired)
         self.repository.look_after()
-        return self.repository.due()
+        return self.repository.due(in_line=in_line)
 
     def _offer(self, due: list[DueUnit]) -> int:
         for position, unit in enumerate(due):

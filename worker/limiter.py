@@ -83,6 +83,8 @@ class RedisLimiter:
     sleep : callable
     """
 
+    longest_wait = 10.0  #: then the item is put off, and the process does others
+
     def __init__(
         self,
         client: redis.Redis,

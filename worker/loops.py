@@ -21,8 +21,10 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from worker.dispatcher import Dispatcher
+from worker.handover import Handover
 from worker.queue import CeleryQueue
 from worker.runtime import current_runtime
+from worker.schedules import StandIn
 from worker.watch import Watch
 
 log = structlog.get_logger()
@@ -81,13 +83,22 @@ class LeaseStep(bootsteps.StartStopStep):
     def start(self, parent: Any) -> None:
         """Begin with the worker."""
         settings = parent.app.settings
-        watch = Watch(current_runtime(settings).units, settings.lease_seconds / 3, settings.grace_seconds, _no_fork)
-        self.loop = Loop("leases", min(_LOOK_SECONDS, settings.lease_seconds / 3), lambda: watch.turn(_requests()))
+        runtime, renew = current_runtime(settings), settings.lease_seconds / 3
+        units = runtime.units
+        watch = Watch(units, renew, settings.grace_seconds, _no_fork)
+        self.handover = Handover(units, min(_LOOK_SECONDS, renew), settings.shutdown_seconds)
+
+        def turn() -> None:
+            watch.turn(_requests())
+            runtime.counts.hand_on(_no_fork, at_once=False)
+
+        self.loop = Loop("leases", min(_LOOK_SECONDS, renew), turn)
         self.loop.start()
 
     def stop(self, parent: Any) -> None:
-        """End with the worker."""
+        """Let units end that take no longer than they may, and give the others away. The pool ends after this."""
         self.loop.stop()
+        self.handover.run(_requests())
 
 
 def _requests() -> dict[str, int | None]:
@@ -103,10 +114,15 @@ class DispatchStep(bootsteps.StartStopStep):
     def start(self, parent: Any) -> None:
         """Begin with the worker."""
         settings, holder = parent.app.settings, f"{parent.hostname}:{os.getpid()}"
-        repository, queue = current_runtime(settings).dispatch, CeleryQueue(parent.app)
-        self.dispatcher = Dispatcher(repository, queue, holder, guard=_no_fork)
-        self.loop = Loop("dispatch", settings.poll_seconds, self.dispatcher.turn)
+        runtime, queue = current_runtime(settings), CeleryQueue(parent.app)
+        self.dispatcher = Dispatcher(runtime.dispatch, queue, holder, guard=_no_fork, counts=runtime.counts)
+        self.stand_in = StandIn(runtime.schedules, holder, settings.tick_seconds, _no_fork)
+        self.loop = Loop("dispatch", settings.poll_seconds, self._turn)
         self.loop.start()
+
+    def _turn(self) -> None:
+        self.stand_in.turn()
+        self.dispatcher.turn()
 
     def stop(self, parent: Any) -> None:
         """End with the worker, and leave the post to another one."""

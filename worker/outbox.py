@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from crant_core.jobs.repository.recording import Outcome
 from crant_core.jobs.repository.units import ClaimedUnit, UnitRepository
+from crant_core.jobs.tables import ItemRow
 
 _MOST = 250  #: outcomes in one transaction
 _SECONDS = 0.5  #: that an outcome may wait, as long as items end
@@ -38,7 +39,7 @@ class Outbox:
         if waiting:
             self.patiently(self.units.record)(self.unit, waiting)
 
-    def close(self) -> None:
-        """Record the rest and end the unit."""
+    def close(self, rest: Sequence[ItemRow] = ()) -> None:
+        """Record what is waiting and end the unit; items that were not begun go back to the job."""
         seconds = time.monotonic() - self.began
-        self.patiently(self.units.complete_run)(self.unit, self.waiting, seconds=seconds)
+        self.patiently(self.units.complete_run)(self.unit, self.waiting, seconds=seconds, rest=rest)

@@ -1,8 +1,8 @@
 """Does one unit: claim, work, record. Knows nothing of Celery, so tests run it in their own process.
 
 A failing item fails alone and the rest goes on. An error that may pass leaves its item open and gives the unit back,
-to be tried again later. A kind may prepare the items of a unit together. A write under a lost lease raises `LeaseLost`,
-and the unit is somebody else's.
+to be tried again later. A kind may prepare the items of a unit together. A unit ends early when a job waits of which
+nothing is being done. A write under a lost lease raises `LeaseLost`, and the unit is somebody else's.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from types import ModuleType
 from typing import Any
@@ -20,27 +21,40 @@ import structlog
 from billiard.exceptions import SoftTimeLimitExceeded
 from sqlalchemy.exc import OperationalError
 
-from crant_core.errors import CrantError, Internal, LeaseLost, TimeLimit
+from crant_core.datasets import Dataset
+from crant_core.errors import CrantError, Internal, LeaseLost, NeedsMemory, TimeLimit
 from crant_core.jobs.artifacts import ArtifactStore
-from crant_core.jobs.model import Role
+from crant_core.jobs.counting import Tally
+from crant_core.jobs.logs import in_hand
+from crant_core.jobs.model import Queue, Role
 from crant_core.jobs.repository.jobs import JobRepository, Viewer
+from crant_core.jobs.repository.pipelines import NewStep, PipelineRepository
 from crant_core.jobs.repository.planning import CHUNK, NewItem, PlanRepository
 from crant_core.jobs.repository.recording import Outcome, StoredFile
+from crant_core.jobs.repository.results import ResultRows
 from crant_core.jobs.repository.reuse import batches
+from crant_core.jobs.repository.stored import StoredRepository
 from crant_core.jobs.repository.units import ClaimedUnit, UnitRepository
-from crant_core.jobs.tables import ItemRow
-from crant_core.kinds.addresses import addresses
-from crant_core.kinds.base import Context, DoneItem, File, JobResults, KindSpec, PlannedItem
+from crant_core.jobs.tables import ItemRow, JobRow
+from crant_core.jobs.tracing import Attribute, span
+from crant_core.kinds.addresses import Address, addresses
+from crant_core.kinds.base import AS_OF, Context, Feed, File, KindSpec, Pipeline, PlannedItem, Step
 from crant_core.kinds.registry import get_kind, load_runner
+from crant_core.sources import limits
 from crant_core.sources.base import Source
-from crant_core.times import TimeBase, parse_at
-from worker.manifest import manifest
+from crant_core.sources.limits import requests_sent
+from crant_core.times import TimeBase, check_past, parse_at
+from worker import manifest
+from worker.done import DoneItems
+from worker.looking import Looker
+from worker.losses import forget_lost
 from worker.outbox import Outbox
 from worker.rows import rows_of
 
 log = structlog.get_logger()
 
-_CHECK_SECONDS = 1.0  #: between two looks whether a unit is still ours
+_ANYBODY = Viewer(owner="", sees_all=True)
+_CHECK_SECONDS = 1.0  #: between two looks whether a unit is still ours, and whether somebody waits for its process
 
 #: a database outage of this long costs waiting, not work
 _patiently = stamina.retry(on=OperationalError, timeout=45, attempts=None, wait_max=5.0)
@@ -57,21 +71,43 @@ class Runner:
         open_source: Callable[[str], Source],
         *,
         sql_rows: int = 100_000,
+        heavy_vertices: int | None = None,
+        counts: Tally | None = None,
     ) -> None:
         self.units = units
         self.plans = PlanRepository(units)
+        self.stored = StoredRepository(units.database)
+        self.pipelines = PipelineRepository(units.database)
+        self.looker = Looker(jobs, store)
         self.jobs = jobs
         self.store = store
         self.open_source = open_source
         self.sql_rows = sql_rows
+        self.heavy_vertices = heavy_vertices
+        self.counts = counts or Tally()
 
     def execute(self, unit_id: int, token: str, worker: str) -> str:
         """Do a unit if it is still to be had, and say in a word what became of it."""
         unit = self.units.claim(unit_id, token, worker)
         if unit is None:
+            self.counts.add("crant_hints_stale_total")
             return "stale"
-        with structlog.contextvars.bound_contextvars(job=unit.job.id, unit=unit.id, role=unit.role):
-            return self._execute(unit)
+        kind, role = unit.job.kind, unit.role.value
+        ids: dict[str, Attribute] = {"job": unit.job.id, "unit": unit.id, "role": role, "kind": kind, "attempt": token}
+        with in_hand(**ids), span(f"{kind}.{role}", unit.job.traceparent, everywhere=True, **ids):
+            return self._measured(unit)
+
+    def _measured(self, unit: ClaimedUnit) -> str:
+        began, sent, how = time.perf_counter(), requests_sent(), Internal.code
+        try:
+            how = self._execute(unit)
+            return how
+        finally:
+            kind, role = unit.job.kind, unit.role.value
+            seconds, requests = time.perf_counter() - began, requests_sent() - sent
+            self.counts.add("crant_units_total", kind=kind, role=role, outcome=how)
+            self.counts.observe("crant_unit_seconds", seconds, kind=kind, role=role)
+            _patiently(self.units.note_cost)(unit.token, seconds=seconds, requests=requests)
 
     def _execute(self, unit: ClaimedUnit) -> str:
         work = {Role.PLAN: self._plan, Role.RUN: self._run, Role.FINISH: self._finish}
@@ -84,6 +120,9 @@ class Runner:
             log.warning("unit not done", action="unit_returned", code=error.code, error=str(error))
             self.units.give_back(unit.token, error)
             return error.code
+        except SoftTimeLimitExceeded:  # while something was recorded, say: no item's fault
+            self.units.give_back(unit.token, TimeLimit())
+            return TimeLimit.code
         except Exception as error:
             self.units.give_back(unit.token, Internal(f"{type(error).__name__}: {error}"))
             raise
@@ -92,33 +131,65 @@ class Runner:
 
     def _plan(self, unit: ClaimedUnit) -> None:
         kind, module = _science(unit)
-        ids = self.jobs.input_ids(unit.job)
         source = self.open_source(unit.job.dataset)
-        moment = source.resolve_time(parse_at(unit.job.at))
+        moment = _time_of(unit) if unit.job.timestamp else source.resolve_time(parse_at(unit.job.at))
+        check_past(moment.timestamp)
+        if kind.is_pipeline:
+            self._plan_steps(unit, module, source, moment)
+            return
+        feed = self._feed(unit, source, moment)
         address = addresses(kind, source.dataset, unit.job.parameters, moment)
-        _patiently(self.plans.begin)(unit)
-        position, planned = 0, module.plan(self._context(unit, source, moment), ids)
+        _patiently(self.plans.begin)(unit, kind.code_version)
+        position, planned = 0, module.plan(self._context(unit, source, moment), feed.ids) if feed.ids else ()
         for chunk in batches(planned, CHUNK):
-            items = [_new_item(item, address) for item in chunk]
+            items = [_new_item(item, address, feed.since.get(item.key)) for item in chunk]
+            self._forget_lost(unit, [item.address for item in items])
             _patiently(self.plans.add)(unit, position, items)
             position += len(items)
         _patiently(self.plans.complete)(unit, moment, first_size=kind.items_per_unit, largest_size=kind.most_items)
 
+    def _forget_lost(self, unit: ClaimedUnit, addresses: Sequence[str | None]) -> None:
+        if unit.job.reuse and (known := [address for address in addresses if address is not None]):
+            _patiently(forget_lost)(self.stored, self.store, known)
+
+    def _plan_steps(self, unit: ClaimedUnit, module: Any, source: Source, moment: TimeBase) -> None:
+        planned: Pipeline = module.steps(self._context(unit, source, moment), self.jobs.input_ids(unit.job))
+        steps = [_new_step(step) for step in planned.steps]
+        _patiently(self.pipelines.start)(unit, moment, steps, planned.ids, planned.previous)
+
+    def _feed(self, unit: ClaimedUnit, source: Source, moment: TimeBase) -> Feed:
+        """Find out what a job works on: it was told so, or it is a step, and its pipeline knows."""
+        if unit.job.parent_id is None:
+            return Feed(ids=self.jobs.input_ids(unit.job))
+        parent = self._pipeline(unit)
+        context = replace(self._context(unit, source, moment), parameters=parent.parameters)
+        feed: Feed = load_runner(get_kind(parent.kind)).feed(context, unit.job.step)
+        _patiently(self.pipelines.feed)(unit, feed.ids, feed.parameters)
+        return feed
+
     def _run(self, unit: ClaimedUnit) -> None:
-        _, module = _science(unit)
+        kind, module = _science(unit)
+        if kind.code_version != unit.job.code_version:
+            unit = _unaddressed(unit)
+        limits.allow_meshes(None if unit.queue is Queue.HEAVY else self.heavy_vertices)
         if unit.job.reuse and any(item.address for item in unit.items):
+            self._forget_lost(unit, [item.address for item in unit.items])
             unit = _patiently(self.units.take_known)(unit)
         outbox = Outbox(self.units, unit, _patiently)
         context = _prepared(unit, module, self._context(unit, self.open_source(unit.job.dataset), _time_of(unit)))
+        is_time = _every(_CHECK_SECONDS)
         try:
-            for item in unit.items:
-                outbox.add(self._run_item(module, context, item))
+            for number, item in enumerate(unit.items):
+                if context.prepared is None and is_time() and self.units.is_awaited(unit):
+                    outbox.close(rest=unit.items[number:])
+                    return
+                outbox.add(self._counted(unit, self._run_item(unit, module, context, item)))
         except TimeLimit:
             outbox.flush()
             raise
         outbox.close()
 
-    def _run_item(self, module: ModuleType, context: Context, item: ItemRow) -> Outcome:
+    def _run_item(self, unit: ClaimedUnit, module: ModuleType, context: Context, item: ItemRow) -> Outcome:
         """Do one item; an error that may pass leaves it open.
 
         Raises
@@ -130,55 +201,68 @@ class Runner:
         """
         began = time.perf_counter()
         try:
-            result = module.run(context, item.key)
-            files, cost = self._stored(result.files)
+            with in_hand(item=item.key), span("item", item=item.key):
+                result = module.run(context, item.key)
+                files, cost = self._stored(result.files)
         except (SoftTimeLimitExceeded, LeaseLost) as error:
             raise _explain(error) from error
         except Exception as error:  # noqa: BLE001 - stored with the item; the others go on
             problem, trace = _explain(error), traceback.format_exc()
+            if isinstance(error, MemoryError) and unit.queue is Queue.HEAVY:
+                problem = Internal(f"{problem.message}, and there is nowhere more of it")
             log.warning("item failed", action="item_failed", item=item.key, code=problem.code, error=str(problem))
             return Outcome(item=item, seconds=time.perf_counter() - began, error=problem, traceback=trace)
         return Outcome(item=item, seconds=time.perf_counter() - began, metrics=result.metrics | cost, files=files)
 
+    def _counted(self, unit: ClaimedUnit, outcome: Outcome) -> Outcome:
+        kind, state = unit.job.kind, outcome.state if outcome.is_final else "postponed"
+        self.counts.add("crant_items_total", kind=kind, state=state)
+        self.counts.observe("crant_item_seconds", outcome.seconds, kind=kind)
+        if outcome.error is not None:
+            self.counts.add("crant_item_errors_total", kind=kind, code=outcome.error.code)
+        return outcome
+
     def _finish(self, unit: ClaimedUnit) -> None:
         _, module = _science(unit)
         context = self._context(unit, self.open_source(unit.job.dataset), _time_of(unit))
-        done = self.units.done_items(unit.job.id)
-        items = [DoneItem(key=row.key, metrics=row.metrics, files=tuple(names)) for row, names in done]
-        made = module.finish(context, items)
+        done = DoneItems(self.units, unit.job.id, context.check)
+        made = [] if unit.job.parent_id and not unit.job.total else module.finish(context, done)
         rows = [rows_of(file, self.sql_rows) for file in made if file.table is not None]
         files = [self._store(file) for file in made]
-        files.append(self._store(manifest(self.jobs, unit.job, context.source.dataset, files, rows)))
+        files.append(self._store_manifest(unit, context.source.dataset, files, rows))
         _patiently(self.units.complete_finish)(unit, files, rows)
 
-    def _context(self, unit: ClaimedUnit, source: Source, moment: TimeBase) -> Context:
-        def results_of(job_id: str) -> JobResults:
-            other = self.jobs.get(job_id, Viewer(owner=unit.job.owner))
-            return JobResults(kind=other.kind, parameters=other.parameters, read=partial(self._read, other.id))
+    def _store_manifest(
+        self, unit: ClaimedUnit, dataset: Dataset, files: Sequence[StoredFile], rows: Sequence[ResultRows]
+    ) -> StoredFile:
+        sha256, size = self.store.put_parts(manifest.manifest(self.jobs, unit.job, dataset, files, rows))
+        return StoredFile(name=manifest.NAME, media_type=manifest.MEDIA_TYPE, size=size, sha256=sha256, meta={})
 
+    def _context(self, unit: ClaimedUnit, source: Source, moment: TimeBase) -> Context:
+        viewer = Viewer(owner=unit.job.owner)
         return Context(
             source=source,
             time=moment,
             parameters=unit.job.parameters,
-            read=partial(self._read, unit.job.id),
+            read=partial(self.looker.read, unit.job.id),
             ids=partial(self.jobs.input_ids, unit.job),
             check=self._checker(unit),
-            results_of=results_of,
+            is_step=unit.job.parent_id is not None,
+            results_of=lambda job_id: self.looker.results(self.jobs.get(job_id, viewer)),
+            pipeline=lambda: self.looker.results(self._pipeline(unit)),
+            previous=lambda name: self.looker.previous(self._pipeline(unit), name),
         )
 
-    def _read(self, job_id: str, name: str) -> bytes:
-        return self.store.get(self.jobs.artifact(job_id, name).sha256)
+    def _pipeline(self, unit: ClaimedUnit) -> JobRow:
+        """Return the job that this one is a step of, else itself."""
+        return self.jobs.get(unit.job.parent_id or unit.job.id, _ANYBODY)
 
     def _checker(self, unit: ClaimedUnit) -> Callable[[], None]:
         """Return what asks now and then whether the unit is still this worker's."""
-        asked = time.monotonic()
+        is_time = _every(_CHECK_SECONDS)
 
         def check() -> None:
-            nonlocal asked
-            if time.monotonic() - asked < _CHECK_SECONDS:
-                return
-            asked = time.monotonic()
-            if not self.units.is_held(unit):
+            if is_time() and not self.units.is_held(unit):
                 raise LeaseLost(value=unit.token)
 
         return check
@@ -190,14 +274,46 @@ class Runner:
         return stored, {"storage_seconds": time.perf_counter() - began} if stored else {}
 
     def _store(self, file: File) -> StoredFile:
-        sha256 = self.store.put(file.data)
+        with span("store", file=file.name, bytes=len(file.data)):
+            sha256 = self.store.put(file.data)
         return StoredFile(
             name=file.name, media_type=file.media_type, size=len(file.data), sha256=sha256, meta=dict(file.meta)
         )
 
 
-def _new_item(item: PlannedItem, address: Callable[[str], str | None]) -> NewItem:
-    return NewItem(key=item.key, error=item.error, address=address(item.key), metrics=item.metrics)
+def _unaddressed(unit: ClaimedUnit) -> ClaimedUnit:
+    """Let nobody find these results: they are of newer code than the addresses say, which an older release gave."""
+    for item in unit.items:
+        item.address = None  # of the row in our hands only
+    return unit
+
+
+def _new_step(step: Step) -> NewStep:
+    kind = get_kind(step.kind)
+    return NewStep(
+        name=step.name, kind=kind.name, code_version=kind.code_version, queue=Queue(kind.queue), after=step.after
+    )
+
+
+def _new_item(item: PlannedItem, address: Address, since: datetime | None) -> NewItem:
+    """Describe an item as it is stored; `as_of` says since when nothing changed that its result depends on."""
+    found = address(item.key, item.basis, since)
+    as_of = {} if since is None else {AS_OF: since.isoformat()}
+    return NewItem(key=item.key, error=item.error, address=found, metrics=item.metrics | as_of)
+
+
+def _every(seconds: float) -> Callable[[], bool]:
+    """Return what is true when it was not for so long."""
+    last = time.monotonic()
+
+    def is_time() -> bool:
+        nonlocal last
+        if time.monotonic() - last < seconds:
+            return False
+        last = time.monotonic()
+        return True
+
+    return is_time
 
 
 def _science(unit: ClaimedUnit) -> tuple[KindSpec, Any]:
@@ -235,4 +351,6 @@ def _explain(error: Exception) -> CrantError:
         return error
     if isinstance(error, SoftTimeLimitExceeded):
         return TimeLimit()
+    if isinstance(error, MemoryError):
+        return NeedsMemory(f"MemoryError: {error}")
     return Internal(f"{type(error).__name__}: {error}")

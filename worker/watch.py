@@ -16,7 +16,8 @@ from crant_core.jobs.repository.units import UnitRepository
 log = structlog.get_logger()
 
 
-def _kill(process: int) -> None:
+def kill(process: int) -> None:
+    """End a process at once, if it is there."""
     with suppress(ProcessLookupError):
         os.kill(process, signal.SIGKILL)
 
@@ -45,7 +46,7 @@ class Watch:
         grace_seconds: float,
         guard: AbstractContextManager[Any],
         *,
-        kill: Callable[[int], None] = _kill,
+        kill: Callable[[int], None] = kill,
     ) -> None:
         self.units = units
         self.renew_seconds = renew_seconds

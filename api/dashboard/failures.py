@@ -20,6 +20,7 @@ _ROOTS = (
     "logout",
     "jobs",
     "new",
+    "schedules",
     "workers",
     "storage",
     "static",

@@ -71,6 +71,14 @@ def parameters_from(kind: KindSpec, filled: Filled) -> dict[str, Any]:
     return {name: value for name, value in read.items() if value is not None}
 
 
+def filled_from(kind: KindSpec, parameters: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Write parameters as a form says them; those that were not given as their defaults."""
+    return {
+        field.name: _default(field.control, parameters[field.name]) if field.name in parameters else field.given
+        for field in fields_of(kind)
+    }
+
+
 def ids_in(text: str) -> list[str]:
     """Split what people paste: ids between spaces, commas or line ends."""
     return [word.strip(_QUOTES) for word in _BETWEEN_WORDS.split(text) if word.strip(_QUOTES)]

@@ -17,6 +17,7 @@ from crant_core.jobs.model import ItemState
 from crant_core.jobs.repository.jobs import Viewer
 from crant_core.jobs.tables import ArtifactRow, EventRow, ItemRow, JobRow
 from crant_core.jobs.wire import JobView
+from crant_core.kinds.registry import get_kind
 
 SHOWN_ITEMS = 200
 _SHOWN_EVENTS = 100
@@ -98,6 +99,7 @@ class JobPage:
     wanted: ItemsWanted
     seconds: Sequence[float]  #: how long the first items took
     now: datetime
+    steps: Sequence[JobRow] = ()  #: of a pipeline: the jobs that it is made of
 
     @property
     def cursor(self) -> int:
@@ -190,6 +192,7 @@ def job_page(services: Services, viewer: Viewer, job_id: str, wanted: ItemsWante
     view, items = job_view(services, job), _items(services, job_id, wanted)
     files = services.jobs.artifacts_of(job_id, [item.id for item in items])
     return JobPage(
+        steps=services.pipelines.steps(job_id) if get_kind(job.kind).is_pipeline else (),
         view=view,
         progress=progress_of(job, now),
         items=items,

@@ -18,7 +18,7 @@ from api.dashboard import words
 _HERE = Path(__file__).parent
 STATIC = _HERE / "static"
 
-_FILTERS = ("ago", "exact", "clock", "duration", "rate", "size", "value", "heading", "query", "drawings")
+_FILTERS = ("ago", "exact", "clock", "local", "duration", "rate", "size", "value", "heading", "query", "drawings")
 _HEADERS = {
     "Cache-Control": "no-store",
     "Referrer-Policy": "same-origin",

@@ -11,7 +11,8 @@ from fastapi.responses import RedirectResponse, Response
 from api.dashboard.pages import PagesDep
 from api.dashboard.visitors import refuse_other_sites
 from api.deps import COOKIE, ServicesDep
-from crant_core.errors import TokenInvalid
+from api.errors import problem_from
+from crant_core.errors import AccessDenied, TokenInvalid
 
 _MAX_TOKEN = 512  #: characters; ours have 49
 
@@ -37,9 +38,9 @@ def sign_in(
     """Check the token and remember it."""
     target = same_site_path(next_)
     try:
-        services.tokens.identify(token.strip())
-    except TokenInvalid as error:
-        return pages.page("login.html", 401, next=target, problem=error)
+        services.identify(token.strip())
+    except (TokenInvalid, AccessDenied) as error:
+        return pages.page("login.html", problem_from(error).status, next=target, problem=error)
     answer = RedirectResponse(target, 303)
     secure = request.url.scheme == "https"
     answer.set_cookie(COOKIE, token.strip(), path="/", httponly=True, samesite="strict", secure=secure)

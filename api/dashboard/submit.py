@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import secrets
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import RedirectResponse, Response
@@ -14,19 +16,22 @@ from api.dashboard.forms import Filled, fields_of, ids_in, ids_in_file, paramete
 from api.dashboard.pages import Pages, PagesDep
 from api.dashboard.visitors import ChangerDep, Visitor, VisitorDep, as_visitor
 from api.deps import ServicesDep
-from api.errors import invalid_parameters, problem_from
+from api.errors import problem_from
 from api.routes.jobs import submit_job
 from api.services import Services
 from crant_core.errors import CrantError, InvalidInput
 from crant_core.jobs.wire import EstimateView, JobRequest, JobView
 from crant_core.kinds.base import KindSpec
+from crant_core.kinds.checking import invalid_parameters
 from crant_core.kinds.registry import all_kinds, get_kind
 
 router = APIRouter(include_in_schema=False)
 
 _LONGEST = 8 << 20  #: bytes of one field; the whole body is limited as well
 _FILE, _KEY, _DO = "ids_file", "key", "do"
-_ABOUT_JOB = ("dataset", "at", "label", "priority")
+_BETWEEN_JOBS = re.compile(r"[\s,;]+")
+_ZONE = re.compile(r"(Z|[+-]\d\d:?\d\d)$")
+_ABOUT_JOB = ("dataset", "at", "label", "priority", "deadline", "after")
 
 
 @router.get("/new")
@@ -98,10 +103,19 @@ def _request(kind: KindSpec, filled: Filled) -> JobRequest:
                 "kind": kind.name,
                 "params": parameters_from(kind, filled),
                 "reuse": bool(filled.get("reuse")),
+                **_order(about),
             }
         )
     except ValidationError as error:
         raise invalid_parameters(error) from error
+
+
+def _order(about: Mapping[str, str]) -> dict[str, Any]:
+    """Read when a job must end and what it comes after; a time without a zone is UTC, as the form says."""
+    given: dict[str, Any] = {"after": _BETWEEN_JOBS.split(about["after"])} if "after" in about else {}
+    if "deadline" in about:
+        given["deadline"] = about["deadline"] if _ZONE.search(about["deadline"]) else f"{about['deadline']}Z"
+    return given
 
 
 def _form(
@@ -115,7 +129,7 @@ def _form(
     error: CrantError | None = None,
 ) -> Response:
     problem = problem_from(error) if error else None
-    first = filled or {"dataset": [_usual(services)], "at": ["live"], "priority": ["0"], "reuse": ["on"]}
+    first = filled or {"dataset": [usual_dataset(services)], "at": ["live"], "priority": ["0"], "reuse": ["on"]}
     return pages.page(
         "form.html",
         problem.status if problem else 200,
@@ -132,6 +146,6 @@ def _form(
     )
 
 
-def _usual(services: Services) -> str:
+def usual_dataset(services: Services) -> str:
     """Name the dataset set up for this service, or else the first preset."""
     return (services.settings.datasets or services.datasets())[0].name

@@ -8,7 +8,7 @@ from fastapi import APIRouter, FastAPI, Path, Query, Request
 from fastapi.responses import JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 
-from api.dashboard import actions, failures, matrix, signin, submit, system
+from api.dashboard import actions, failures, matrix, schedule_form, schedules, signin, submit, system
 from api.dashboard.job import ItemsWanted, data_uri, job_page, progress_of
 from api.dashboard.pages import STATIC, Pages, PagesDep
 from api.dashboard.visitors import VisitorDep
@@ -31,8 +31,9 @@ JobId = Annotated[str, Path(max_length=32)]
 def mount_dashboard(app: FastAPI) -> None:
     """Add the pages, what they are made of, and pages for their errors. Comes after `api.errors.install`."""
     pages = app.state.pages = Pages()
-    for routes in (router, actions.router, submit.router, system.router, signin.router):
-        app.include_router(routes)
+    app.include_router(router)
+    for routes in (actions, submit, schedule_form, schedules, system, signin):  # forms first: "new" is no schedule's id
+        app.include_router(routes.router)
     app.mount("/static", StaticFiles(directory=STATIC))
     failures.install(app, pages)
 

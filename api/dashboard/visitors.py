@@ -50,8 +50,7 @@ def get_changer(request: Request, services: ServicesDep) -> Identity:
     token = request.cookies.get(COOKIE)
     if token is None:
         raise TokenMissing(hint="sign in")
-    identity = services.tokens.identify(token)
-    services.limits.count(identity.token_id)
+    identity = services.identify(token)
     require(identity, Scope.SUBMIT)
     return identity
 

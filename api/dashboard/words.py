@@ -36,6 +36,11 @@ def clock(moment: datetime) -> str:
     return f"{moment:%H:%M:%S}"
 
 
+def local(written: str) -> str:
+    """Write the time of a place, as `SlotView` says it, for people there: with the weekday, without seconds."""
+    return f"{datetime.fromisoformat(written):%a %Y-%m-%d %H:%M %z}"
+
+
 def duration(seconds: float | None) -> str:
     """Write a span with two units at most; live.js writes it in the same words."""
     if seconds is None:
@@ -80,6 +85,8 @@ def value(found: object) -> str:
         return "yes" if found else "no"
     if isinstance(found, int):
         return f"{found:,}"
+    if isinstance(found, list):
+        return ", ".join(map(value, found))
     if isinstance(found, float):
         return f"{found:,.1f}" if abs(found) >= _FULL_DIGITS else f"{found:.3g}"
     return str(found)

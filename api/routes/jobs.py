@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime
 from typing import Annotated
+from urllib.parse import quote
 
 from fastapi import APIRouter, Body, Header, Query, Request, Response
 
@@ -17,11 +18,13 @@ from api.predecessors import with_skeletons
 from api.services import Services
 from api.views import job_view
 from crant_core.errors import InvalidInput, NotFound
-from crant_core.jobs.model import ItemState, JobState, Scope
+from crant_core.jobs.model import ItemState, JobState, Queue, Scope
+from crant_core.jobs.notifying import notifications_of
 from crant_core.jobs.repository.jobs import NewJob, Viewer
+from crant_core.jobs.tracing import traceparent
 from crant_core.jobs.wire import AttemptView, EstimateView, ItemPage, ItemView, JobPage, JobRequest, JobView, Problem
 from crant_core.kinds.registry import get_kind
-from crant_core.times import parse_at
+from crant_core.times import check_past, parse_at
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses={"4XX": {"model": Problem}})
 
@@ -40,7 +43,7 @@ def submit_job(
 ) -> JobView | EstimateView:
     """Accept a job. With an Idempotency-Key, sending the same request again gives the same job."""
     require(identity, Scope.SUBMIT)
-    new = with_skeletons(services, _new_job(services, request, viewer_of(identity), idempotency_key))
+    new = with_skeletons(services, new_job(services, request, viewer_of(identity), idempotency_key))
     if dry_run:
         response.status_code = 200
         return estimate(services, with_all_ids(services, new))
@@ -52,9 +55,13 @@ def submit_job(
     return job_view(services, job)
 
 
-def _new_job(services: Services, request: JobRequest, owner: Viewer, key: str | None) -> NewJob:
+def new_job(services: Services, request: JobRequest, owner: Viewer, key: str | None) -> NewJob:
+    """Check a request; raises `InvalidInput`."""
     kind, dataset, at = get_kind(request.kind), services.dataset(request.dataset), parse_at(request.at)
+    check_past(at.timestamp)
     parameters, input_id = parameters_of(services, kind, request.params)
+    if kind.check is not None:
+        kind.check(parameters, dataset)
     return NewJob(
         kind=kind.name,
         code_version=kind.code_version,
@@ -71,6 +78,9 @@ def _new_job(services: Services, request: JobRequest, owner: Viewer, key: str | 
         reuse=request.reuse,
         deadline=_deadline(services, request),
         after=_after(services, request, owner),
+        queue=Queue(kind.queue),
+        traceparent=traceparent(),
+        notify=notifications_of(request.notify),
     )
 
 
@@ -115,15 +125,17 @@ def retry_job(services: ServicesDep, job: OwnJobDep) -> JobView:
 def list_jobs(
     services: ServicesDep,
     viewer: ViewerDep,
+    *,
     state: JobState | None = None,
+    parent: Annotated[str | None, Query(max_length=32, description="Only the steps of this job")] = None,
     before: Annotated[int | None, Query(ge=1, le=LARGEST)] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> JobPage:
     """List jobs, newest first."""
-    rows = services.jobs.recent(viewer, before=before, limit=limit, state=state)
+    rows = services.jobs.recent(viewer, before=before, limit=limit, state=state, parent=parent)
     more = f"/v1/jobs?before={rows[-1].number}&limit={limit}" if len(rows) == limit else None
-    if more and state:
-        more += f"&state={state}"
+    if more:
+        more += "".join(f"&{name}={quote(value)}" for name, value in (("state", state), ("parent", parent)) if value)
     return JobPage(jobs=[job_view(services, row) for row in rows], next=more)
 
 

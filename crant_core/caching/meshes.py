@@ -24,6 +24,7 @@ import numpy as np
 from crant_core.caching.store import id_store
 from crant_core.caching.trimming import files_in, trim
 from crant_core.mesh import Mesh
+from crant_core.sources.watching import watcher
 
 FOLDER = "meshes"  #: within the cache folder
 _ENDING = ".mesh1"  # the number is that of the format
@@ -72,7 +73,9 @@ class MeshStore:
     def get(self, space: str, root: int) -> Kept | None:
         """Return what is kept about a root; None if nothing is."""
         path = self._path(space, root)
-        return _carefully(path, lambda: _read(path, root), None)
+        found = _carefully(path, lambda: _read(path, root), None)
+        watcher().looked_up("meshes", found=found is not None)
+        return found
 
     def put(self, space: str, root: int, kept: Kept) -> None:
         """Keep a mesh, unless it alone is more than may be kept."""

@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from crant_core.cli import demo, doctor, jobs, sandbox, tokens, up
+from crant_core.cli import demo, doctor, jobs, refreshes, sandbox, schedules, tokens, up
 from crant_core.cli.show import complain
 from crant_core.errors import CrantError
 
@@ -44,6 +44,8 @@ for command in (
     doctor.doctor,
 ):
     app.command()(command)
+schedules.app.command()(refreshes.diff)
+app.add_typer(schedules.app, name="schedules")
 app.add_typer(tokens.app, name="tokens")
 
 

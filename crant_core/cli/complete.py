@@ -38,6 +38,15 @@ def job(incomplete: str) -> list[tuple[str, str]]:
     return [(v.id, f"{v.label or v.kind}, {v.state}") for v in views if v.id.startswith(incomplete)]
 
 
+def schedule(incomplete: str) -> list[tuple[str, str]]:
+    """Offer schedules, with what they are called."""
+    try:
+        views = [one.view for one in _service().schedules]
+    except (CrantError, httpx.HTTPError):
+        return []
+    return [(v.id, f"{v.name}, {v.job.kind}") for v in views if v.id.startswith(incomplete)]
+
+
 def _service() -> Crant:
     service = Crant()
     service.http.timeout = httpx.Timeout(_PATIENCE)

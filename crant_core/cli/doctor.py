@@ -8,14 +8,16 @@ import subprocess
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import typer
 
 from crant_core.cli import show
 from crant_core.cli.jobs import Json
-from crant_core.client import Crant
+from crant_core.client import Crant, stack_folder
 from crant_core.errors import CrantError
+from crant_core.sandbox import demo_dataset
 
 _MARKS = {True: "[green]ok[/]  ", False: "[red]bad[/] "}
 
@@ -33,8 +35,8 @@ class Finding:
 def doctor(json_: Json = False) -> None:
     """Look at service, token, database, broker, store and CAVE tokens, and say what to do; exits with 1 if one is bad.
 
-    Database, broker, store and CAVE tokens are looked at where their settings are: run it in the environment of the
-    service (CRANT_DATABASE_URL and others).
+    Database, broker, store and CAVE tokens are looked at where their settings are known: for the stack that `crant up`
+    started on this machine, or in the environment of the service (CRANT_DATABASE_URL and others).
     """
     findings = [*_of_service(), *_of_machine()]
     if json_:
@@ -69,15 +71,42 @@ def _of_service() -> list[Finding]:
             "worker", checks["worker"], "alive" if checks["worker"] else "none is alive; jobs wait",
             "start one: celery -A worker.main worker, or `crant up` on one machine; its log says why it ended",
         ),
+        *_of_beat(ready.get("beat")),
     ]  # fmt: skip
+
+
+def _of_beat(beat: dict[str, Any] | None) -> list[Finding]:
+    """Say whether beat ticks; nothing where the database cannot be asked."""
+    if beat is None:
+        return []
+    last = f"last tick at {beat['last']}" if beat["last"] else "it never ticked"
+    hint = "start it: celery -A worker.main beat; meanwhile workers look for schedules, up to a minute late"
+    return [Finding("beat", beat["ticks"], last, hint)]
 
 
 def _of_machine() -> list[Finding]:
     """Look from the inside, in a process of its own: the command line loads neither SQL nor the broker's client."""
-    if "CRANT_DATABASE_URL" not in os.environ:
+    environment = _stacks_settings() | os.environ
+    if "CRANT_DATABASE_URL" not in environment:
         return []
     command = [sys.executable, "-m", "crant_core.jobs", "doctor"]
-    ran = subprocess.run(command, capture_output=True, text=True, check=False, cwd=Path.cwd())
+    ran = subprocess.run(command, capture_output=True, text=True, check=False, cwd=Path.cwd(), env=environment)
     if ran.returncode:
         return [Finding("settings", False, ran.stderr.strip()[-500:], "see deploy/env.example")]
     return [Finding(**found) for found in json.loads(ran.stdout)]
+
+
+def _stacks_settings() -> dict[str, str]:
+    """Return the settings that this machine's stack made up for itself, the offline CAVE and its token among them."""
+    known, secrets = (_read(stack_folder() / name) for name in ("client.json", "secrets.json"))
+    found = {name: value for name, value in known.items() if name.startswith("CRANT_") and value}
+    if found and known.get("sandbox_url"):
+        url = known["sandbox_url"]
+        found["CRANT_DATASETS"] = json.dumps([demo_dataset(url).model_dump(mode="json")])
+        found["CRANT_CAVE_TOKENS"] = json.dumps({url: secrets.get("sandbox", "")})
+    return found
+
+
+def _read(path: Path) -> dict[str, str]:
+    found: dict[str, str] = json.loads(path.read_text()) if path.is_file() else {}
+    return found

@@ -44,18 +44,22 @@ def submit(
         datetime | None, typer.Option(formats=_TIMES, help="Stop it then if it has not ended; UTC unless it says so")
     ] = None,
     after: Annotated[list[str], typer.Option(help="Id of a job that must be done first; may be repeated")] = [],  # noqa: B006 - typer's way
+    notify: Annotated[
+        list[str], typer.Option(help="Address to tell when it has ended, as Apprise writes it; may be repeated")
+    ] = [],  # noqa: B006 - typer's way
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what the job would be, and submit nothing")] = False,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Show progress until the job ends")] = False,
     json_: Json = False,
 ) -> None:
     """Submit a job."""
-    params = dict(_parameter(text) for text in param)
+    params = dict(parameter(text) for text in param)
     asked: dict[str, Any] = {"dataset": dataset, "ids": read_ids(ids or []), "at": at, "reuse": reuse}
     if dry_run:
         estimate = Crant().estimate(kind, **asked, **params)
         (show.as_json if json_ else show.estimate)(estimate)
         return
     asked |= {"label": label, "priority": priority, "deadline": _in_utc(deadline), "after": after}
+    asked["notify"] = [{"url": url} for url in notify]
     job = Crant().submit(kind, **asked, **params)
     view = show.follow(job) if watch else job.view
     if json_:
@@ -68,10 +72,11 @@ def submit(
 def jobs(
     limit: Annotated[int, typer.Option(min=1, max=200, help="How many")] = 20,
     state: Annotated[str | None, typer.Option(help="Only those in this state")] = None,
+    parent: Annotated[str | None, typer.Option(help="Only the steps of this job")] = None,
     json_: Json = False,
 ) -> None:
     """List your jobs, newest first."""
-    views = Crant().jobs(limit=limit, state=state)
+    views = Crant().jobs(limit=limit, state=state, parent=parent)
     if json_:
         show.as_json(views)
         return
@@ -80,7 +85,7 @@ def jobs(
         columns,
         (
             (v.id, v.kind, v.dataset, v.label, v.state, f"{v.counts.ended}/{v.counts.total}", v.counts.failed or "",
-             f"{v.created_at:%Y-%m-%d %H:%M}")
+             f"{v.created_at:%m-%d %H:%M}")
             for v in views
         ),
     )  # fmt: skip
@@ -88,11 +93,13 @@ def jobs(
 
 def status(job_id: JobId, json_: Json = False) -> None:
     """Say how a job stands."""
-    view = Crant().job(job_id).view
+    job = Crant().job(job_id)
+    view = job.view
     if json_:
         show.as_json(view)
     else:
         show.job(view)
+        show.facts({"page": job.page} | ({"neuroglancer": job.neuroglancer} if job.neuroglancer else {}))
     raise typer.Exit(show.exit_code(view))
 
 
@@ -216,7 +223,7 @@ def _is_header(line: str) -> bool:
     return False
 
 
-def _parameter(text: str) -> tuple[str, Any]:
+def parameter(text: str) -> tuple[str, Any]:
     """Read name=value; the value is JSON where it can be, else text."""
     name, separator, value = text.partition("=")
     if not separator:

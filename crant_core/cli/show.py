@@ -34,6 +34,7 @@ err = Console(stderr=True, highlight=False)
 ERROR, BAD_INPUT, PARTIAL, FAILED, UNREACHABLE = 1, 2, 3, 4, 5
 _ENDED_WITH = {JobState.PARTIAL: PARTIAL, JobState.FAILED: FAILED, JobState.CANCELLED: FAILED}
 _BAD_INPUT_CODES = ("invalid_", "unknown_", "too_many_")
+_WHOLE = ("job", "kind", "state", "done", "key", "submitted")  #: columns that are never cut or broken
 _COLOURS = {JobState.SUCCEEDED: "green", JobState.PARTIAL: "yellow", JobState.FAILED: "red"}
 
 
@@ -77,7 +78,7 @@ def table(columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
     """Print for people."""
     grid = Table(box=None, pad_edge=False, header_style="dim")
     for column in columns:
-        grid.add_column(column, no_wrap=column in ("job", "key", "submitted"))
+        grid.add_column(column, no_wrap=column in _WHOLE)
     for row in rows:
         grid.add_row(*("" if cell is None else str(cell) for cell in row))
     out.print(grid)

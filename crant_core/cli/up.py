@@ -22,13 +22,23 @@ def up(
     host: Annotated[str, typer.Option(help="Address to listen on")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="The API's port; another if it is taken")] = 8000,
     flower_port: Annotated[int, typer.Option(min=0, max=65535, help="Flower's port; another if it is taken")] = 5555,
+    public_url: Annotated[
+        str | None,
+        typer.Option(envvar="CRANT_PUBLIC_URL", help="Where people reach the API, if not there", show_default=False),
+    ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Worker processes")] = os.cpu_count() or 1,
 ) -> None:
     """Start everything on this machine and keep it running until Ctrl-C."""
     from crant_core.stack import Stack, StackOptions
 
     options = StackOptions(
-        data=data or data_folder(), sandbox=sandbox, host=host, port=port, flower_port=flower_port, workers=workers
+        data=data or data_folder(),
+        sandbox=sandbox,
+        host=host,
+        port=port,
+        flower_port=flower_port,
+        workers=workers,
+        public_url=public_url,
     )
     interruptible()
     try:
@@ -52,10 +62,11 @@ def notice(line: str) -> None:
 
 def describe(running: RunningStack) -> None:
     """Say where everything is, and the token when it is new."""
+    url = running.public_url or running.url
     rows = {
         # what follows # never leaves the browser, so the token reaches no log
-        "dashboard": f"{running.url}/login#{running.token}" if running.is_first_start else running.url,
-        "API": f"{running.url}/docs",
+        "dashboard": f"{url}/login#{running.token}" if running.is_first_start else url,
+        "API": f"{url}/docs",
         "Flower": f"{running.flower_url}  (user {running.flower_user}, password {running.flower_password})",
         "token": running.token if running.is_first_start else f"as before, in {running.data}/client.json",
         "data": str(running.data),

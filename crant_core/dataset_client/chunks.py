@@ -12,10 +12,12 @@ from crant_core.dataset_client.features import ATTRIBUTES, feature_table
 from crant_core.dataset_client.roots import refuse
 from crant_core.dataset_client.session import Session
 from crant_core.errors import InvalidParameters
+from crant_core.identity.validity import check_layer
 from crant_core.ids import parse_id
 from crant_core.parsing import root_ids_of
 
 _BOX = (3, 2)
+_L2 = 2
 
 
 class Chunks(Session):
@@ -91,9 +93,11 @@ class Chunks(Session):
         -----
         Endpoint: `POST /l2cache/api/v1/table/{table}/attributes`, once for every 10,000 ids.
         """
-        wanted = [*ATTRIBUTES] if attributes is None else list(attributes)
+        named = [attributes] if isinstance(attributes, str) else attributes
+        wanted, ids = [*ATTRIBUTES] if named is None else list(named), root_ids_of(l2_ids)
         self._check_attributes(wanted)
-        features = self._source.graph.l2_data(root_ids_of(l2_ids), None if attributes is None else wanted)
+        check_layer(ids.tolist(), _L2, "L2 id")
+        features = self._source.graph.l2_data(ids, None if named is None else wanted)
         return feature_table(features, wanted, split_columns) if as_dataframe else features
 
     def _check_attributes(self, wanted: list[str]) -> None:

@@ -12,7 +12,8 @@ from crant_core.dataset_client.exports import Exports
 from crant_core.dataset_client.lookups import Lookups
 from crant_core.dataset_client.meshes import Meshes
 from crant_core.dataset_client.roots import Roots
-from crant_core.dataset_client.session import describe
+from crant_core.dataset_client.services import Services
+from crant_core.dataset_client.session import check_client, describe
 from crant_core.dataset_client.skeletons import Skeletons
 from crant_core.dataset_client.viewer import Viewer
 from crant_core.datasets import Dataset
@@ -21,7 +22,7 @@ from crant_core.errors import InvalidInput
 _DEFAULT_SERVER = "https://global.daf-apis.com"  # caveclient's
 
 
-class DatasetClient(Roots, Skeletons, Lookups, Meshes, Exports, Viewer, Description):
+class DatasetClient(Roots, Skeletons, Lookups, Meshes, Exports, Viewer, Services, Description):
     """A client for one datastack: its roots, cells, L2 chunks, synapses, meshes, skeletons, exports, versions.
 
     Making one asks the server nothing; the first question connects. Threads may share it.
@@ -54,6 +55,8 @@ class DatasetClient(Roots, Skeletons, Lookups, Meshes, Exports, Viewer, Descript
     ------
     InvalidInput
         There is neither a name nor a caveclient.
+    WrongType
+        `caveclient` is none.
     """
 
     def __init__(
@@ -69,9 +72,10 @@ class DatasetClient(Roots, Skeletons, Lookups, Meshes, Exports, Viewer, Descript
         dataset_transform: Any = None,
         static_table_cloudpath: str | None = None,
     ) -> None:
+        check_client(caveclient)
         if caveclient is not None:
             datastack_name, server_address = caveclient.datastack_name, caveclient.server_address
-        if not datastack_name:
+        if not datastack_name or not isinstance(datastack_name, str):
             raise InvalidInput("there is no datastack", hint="give its name and its server, or a caveclient")
         dataset = describe(datastack_name, server_address or _DEFAULT_SERVER)
         super().__init__(dataset, caveclient, materialization_version)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
-from crant_core.errors import InvalidParameters, MeshNotFound
+from crant_core.errors import InvalidParameters, MeshNotFound, SourceError
 from crant_core.mesh import Mesh
 from crant_core.sources.failures import translated
 
@@ -16,6 +17,24 @@ def as_cloudvolume(root: int, mesh: Mesh) -> Any:
     from cloudvolume.mesh import Mesh as CloudMesh
 
     return CloudMesh(mesh.vertices, mesh.faces, segid=root)
+
+
+@contextmanager
+def opening(path: str) -> Iterator[None]:
+    """Raise what opening a volume raises as errors of this project.
+
+    Raises
+    ------
+    SourceError
+    """
+    from cloudvolume.exceptions import InfoError, UnsupportedFormatError, UnsupportedProtocolError
+
+    try:
+        with translated(path):
+            yield
+    except (InfoError, UnsupportedFormatError, UnsupportedProtocolError) as error:
+        hint = "cv_path is graphene://… or precomputed://…, where a volume with meshes is"
+        raise SourceError(f"{path} is no volume that can be opened", value=path, hint=hint) from error
 
 
 def download(volume: Any, root: int, options: Mapping[str, Any]) -> Any:

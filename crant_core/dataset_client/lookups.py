@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from crant_core.dataset_client.cells import Frozen, Place, cells_of_roots, roots_of_cells
-from crant_core.dataset_client.session import Session, describe
+from crant_core.dataset_client.session import Session, check_client, describe
 from crant_core.errors import InvalidInput
 from crant_core.parsing import ids_or_none
 from crant_core.times import TimeBase, When
@@ -173,6 +173,7 @@ class Lookups(Session):
 
 
 def _around(cave: Any) -> Lookups:
+    check_client(cave)
     return Lookups(describe(cave.datastack_name, cave.server_address), cave, None)
 
 

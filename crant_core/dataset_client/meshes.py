@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from crant_core.access import source_of
 from crant_core.caching.meshes import Kept
-from crant_core.dataset_client.downloads import as_cloudvolume, download
-from crant_core.dataset_client.session import Session, _source_like, describe
+from crant_core.dataset_client.downloads import as_cloudvolume, download, opening
+from crant_core.dataset_client.session import Session, _source_like, check_client, describe
 from crant_core.datasets import Dataset
 from crant_core.errors import CrantError, InvalidInput, MeshNotFound
 from crant_core.ids import parse_id
@@ -21,11 +21,13 @@ from crant_core.mesh import Mesh
 from crant_core.meshes.bulk import at_once, roots_of
 from crant_core.meshes.neurons import whole_meshes
 from crant_core.parsing import root_ids_of
+from crant_core.progress import Progress
 
 if TYPE_CHECKING:
     from crant_core.sources.cave import CaveSource
     from crant_core.vertex_map import L2Chunks, VertexAssigner
 
+_Keep = Callable[[int, Any], None]
 _GRAPHENE = "graphene://"
 _THREADS = 5  # neurons on their way at a time, each with a few pieces
 _REMEMBERED = 32  # maps; one of a million vertices is 8 MB
@@ -46,9 +48,12 @@ class MeshClient:
     ------
     InvalidInput
         There is neither.
+    WrongType
+        `caveclient` is none.
     """
 
     def __init__(self, caveclient: Any = None, cv_path: str | None = None) -> None:
+        check_client(caveclient)
         if caveclient is None and not cv_path:
             raise InvalidInput("there is nowhere to get meshes from", hint="give a caveclient, or the path of a volume")
         self._find: Callable[[], CaveSource] | None = None if caveclient is None else lambda: _source_like(caveclient)
@@ -72,6 +77,9 @@ class MeshClient:
         made = cls(cv_path="later")
         made._find, made._path = find, None
         return made
+
+    def __repr__(self) -> str:
+        return f"MeshClient({f'cv_path={self._path!r}' if self._path else self._source('meshes').dataset.datastack})"
 
     @property
     def cv(self) -> Any:
@@ -132,14 +140,20 @@ class MeshClient:
         root = parse_id(root_id)
         return self.get_meshes([root], progress=progress, **kwargs)[root]
 
-    def get_meshes(self, root_ids: Any, *, progress: bool = True, **kwargs: Any) -> dict[int, Any]:
+    def get_meshes(
+        self, root_ids: Any, *, progress: Progress = True, into: dict[int, Any] | None = None, **kwargs: Any
+    ) -> dict[int, Any]:
         """Fetch the surfaces of neurons, each as `get_mesh` does, five at a time.
 
         Parameters
         ----------
         root_ids : ids
-        progress : bool
-            Whether to show a bar if it takes longer than two seconds.
+        progress : bool or callable
+            Whether to show a bar if it takes longer than two seconds; or what is called with how many meshes were
+            fetched, and how many there are to fetch.
+        into : dict, optional
+            Takes each mesh as it comes, by root. Those that are in it already are not fetched: a call that failed or
+            was interrupted goes on where it stopped if it is made once more with the same dict.
         **kwargs
             As for `get_mesh`.
 
@@ -155,9 +169,15 @@ class MeshClient:
         """
         kwargs.pop("fuse", None)
         allow_missing = bool(kwargs.pop("allow_missing", False))
+        found = {} if into is None else into
+        roots = self._roots(root_ids, is_checked=not kwargs and not self._path)
+
+        def keep(root: int, outcome: Any) -> None:
+            found[root] = _mesh_or_none(root, outcome, allow_missing)
+
         ask = self._whole if not kwargs and not self._path else self._custom
-        found = ask(root_ids, kwargs, progress, allow_missing)
-        return {root: _mesh_or_none(root, outcome, allow_missing) for root, outcome in found.items()}
+        ask([root for root in roots if root not in found], kwargs, progress, allow_missing, keep)
+        return {root: found[root] for root in roots}
 
     def compute_vertex_to_l2_mapping(  # noqa: PLR0917 - cortical-tools' own
         self,
@@ -194,7 +214,7 @@ class MeshClient:
         lvl2_ids : ids, optional
             All L2 ids of the neuron; left out, they are fetched.
         lvl2_pts : (k, 3) array_like, optional
-            Their representative points, nm, NaN where not known; with `lvl2_ids`, and only then.
+            Their representative points, nm, NaN where not known; with `lvl2_ids` only. Left out, they are fetched.
         max_distance : float
             How far from each other pieces may be that are taken for one, nm.
         ratio_better : float
@@ -224,7 +244,8 @@ class MeshClient:
         InvalidId
             Something is no root id or no L2 id.
         InvalidParameters
-            One of a pair is missing, a shape or a limit is wrong.
+            One of a pair is missing, a shape or a limit is wrong, or no vertex is anywhere near the neuron, as where
+            they are in another unit.
         InvalidInput
             The client has nothing but the path of a volume, which cannot tell L2 ids.
         NotARoot
@@ -241,6 +262,8 @@ class MeshClient:
         mesh = self._surface(root, mesh_kwargs) if vertices is None else maps.surface_of(vertices, faces)
         lookup = maps.SegmentationLookup(self._source("cloudvolume_fallback")) if cloudvolume_fallback else None
         assigner = maps.assign_vertices(mesh, l2, grid, limits, lookup)
+        if vertices is not None or lvl2_ids is not None:
+            maps.check_place(assigner)
         self._remember(root, assigner)
         return (assigner.mesh_label, assigner) if return_assigner else assigner.mesh_label
 
@@ -250,9 +273,11 @@ class MeshClient:
         return l2_chunks(self._source("L2 ids"), root)
 
     def _given(self, lvl2_ids: Any, lvl2_pts: Any) -> L2Chunks:
-        from crant_core.dataset_client.vertex_maps import l2_chunks_of
+        from crant_core.dataset_client.vertex_maps import l2_chunks_of, points_of
 
-        return l2_chunks_of(root_ids_of(lvl2_ids), lvl2_pts, self._graphene())
+        ids = root_ids_of(lvl2_ids)
+        points = points_of(self._source("points of L2 ids"), ids) if lvl2_pts is None else lvl2_pts
+        return l2_chunks_of(ids, points, self._graphene())
 
     def _surface(self, root: int, mesh_kwargs: Mapping[str, Any] | None) -> Mesh:
         from crant_core.dataset_client.vertex_maps import surface_of, whole_mesh
@@ -264,17 +289,21 @@ class MeshClient:
             raise MeshNotFound(f"there is no mesh for {root}", value=root)
         return surface_of(found.vertices, found.faces)
 
-    def _whole(self, root_ids: Any, _: Any, progress: bool, allow_missing: bool) -> dict[int, Any]:
-        source = self._source("meshes")
-        roots = roots_of(source, root_ids)
-        found = whole_meshes(source, roots, True if allow_missing else None, _THREADS, progress=progress)
-        return {root: found[root] for root in roots}
+    def _roots(self, root_ids: Any, *, is_checked: bool) -> list[int]:
+        found = roots_of(self._source("meshes"), root_ids) if is_checked else root_ids_of(root_ids).tolist()
+        return list(dict.fromkeys(found))
 
-    def _custom(self, root_ids: Any, options: Mapping[str, Any], progress: bool, _: Any) -> dict[int, Any]:
-        roots = list(dict.fromkeys(root_ids_of(root_ids).tolist()))
-        volume = self._open(progress=progress and len(roots) == 1)
-        found = at_once(lambda root: download(volume, root, options), roots, _THREADS, progress=progress, what="meshes")
-        return dict(zip(roots, found, strict=True))
+    def _whole(self, roots: list[int], _: Any, progress: Progress, allow_missing: bool, keep: _Keep) -> None:
+        omit = True if allow_missing else None
+        whole_meshes(self._source("meshes"), roots, omit, _THREADS, progress=progress, each=keep)
+
+    def _custom(self, roots: list[int], options: Mapping[str, Any], progress: Progress, _: Any, keep: _Keep) -> None:
+        volume = self._open(progress=progress is True and len(roots) == 1)
+
+        def one(root: int) -> None:
+            keep(root, download(volume, root, options))
+
+        at_once(one, roots, _THREADS, progress=progress, what="meshes")
 
     def _open(self, *, progress: bool) -> Any:
         """Open a volume for one call, so that nobody else's bars come and go with it."""
@@ -282,7 +311,8 @@ class MeshClient:
             return self._source("meshes").new_volume(progress=progress)
         from crant_core.sources.volumes import open_volume
 
-        return open_volume(self._path, self._token(self._path), progress=progress)
+        with opening(self._path):
+            return open_volume(self._path, self._token(self._path), progress=progress)
 
     def _token(self, path: str) -> str | None:
         if self._find is not None:

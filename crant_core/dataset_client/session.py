@@ -12,7 +12,7 @@ from crant_core import times
 from crant_core.access import source_of
 from crant_core.caching.memory import Cache
 from crant_core.datasets import Dataset
-from crant_core.errors import InvalidInput, VersionNotFound
+from crant_core.errors import InvalidInput, VersionNotFound, WrongType
 from crant_core.times import At, TimeBase, When
 
 if TYPE_CHECKING:
@@ -219,6 +219,18 @@ class Session:
         return asking(self.server_address)
 
 
+def check_client(client: Any) -> None:
+    """Refuse what is no caveclient, nor one of this library's.
+
+    Raises
+    ------
+    WrongType
+    """
+    if client is not None and not (hasattr(client, "datastack_name") and hasattr(client, "server_address")):
+        hint = "give a CAVEclient or a DatasetClient"
+        raise WrongType(f"{type(client).__name__} is no client", value=str(type(client)), hint=hint)
+
+
 def describe(datastack: str, server: str) -> Dataset:
     """Describe a datastack of which only its name and its server are known."""
     name = re.sub(r"[^a-z0-9_]", "_", datastack.lower())
@@ -235,7 +247,6 @@ def _source_like(cave: Any) -> CaveSource:
 
 
 def _number(version: Any) -> int:
-    try:
-        return index(version)
-    except TypeError as error:
-        raise InvalidInput(f"{version!r} is no version", value=version, hint="versions are whole numbers") from error
+    if isinstance(version, bool) or not hasattr(version, "__index__"):
+        raise InvalidInput(f"{version!r} is no version", value=version, hint="versions are whole numbers")
+    return index(version)

@@ -18,6 +18,7 @@ Tables: TypeAlias = str | Sequence[str] | None
 References: TypeAlias = Tables | Mapping[str, Tables]
 _SIDES = ("pre", "post")
 _LATEST = 4
+_VERSIONS = (-1, 0, 1, 2, 3, 4)  # of the skeleton service; -1 is its newest
 
 
 class Skeletons(Chunks, Synapses, Space):
@@ -75,15 +76,20 @@ class Skeletons(Chunks, Synapses, Space):
         root, tables = parse_id(root_id), _by_side(synapse_reference_tables, reference_tables)
         mover = ossified.mover(self.space, transform) if transform is not None else None
         when = self._valid_until(root)
-        with self._asking():
-            version = skeleton_version or _LATEST
-            skeleton = self.cave.skeleton.get_skeleton(root, skeleton_version=version, output_format="dict")
+        skeleton = self._skeleton(root, _LATEST if skeleton_version is None else skeleton_version)
         wanted = None if restore_properties else ["rep_coord_nm"]
         parts: dict[str, Any] = {"skeleton": skeleton, "l2_df": self._l2_rows(skeleton["lvl2_ids"], wanted)}
         if synapses:
             parts |= {f"{side}_syn_df": self._ends(root, side, when, tables[side]) for side in _SIDES}
         with self._asking():
             return ossified.assemble(self.cave, root, when, parts, restore_graph=restore_graph, move=mover)
+
+    def _skeleton(self, root: int, version: int) -> Any:
+        if isinstance(version, bool) or version not in _VERSIONS:
+            hint = f"one of {', '.join(map(str, _VERSIONS))}"
+            raise InvalidParameters(f"{version!r} is no version of skeletons", value=repr(version), hint=hint)
+        with self._asking():
+            return self.cave.skeleton.get_skeleton(root, skeleton_version=version, output_format="dict")
 
     def _valid_until(self, root: int) -> Any:
         return self.latest_valid_timestamp([root])[0]  # type: ignore[attr-defined]

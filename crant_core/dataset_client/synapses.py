@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from crant_core.dataset_client.session import Session
+from crant_core.progress import Progress
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,7 +35,9 @@ class Synapses(Session):
         suffixes: Mapping[str, str] | None = None,
         batch_size: int = 10,
         ref_batch_size: int = 5000,
-        progress: bool = True,
+        progress: Progress = True,
+        *,
+        parts: MutableMapping[str, pd.DataFrame] | None = None,
     ) -> pd.DataFrame:
         """Fetch synapses of root ids, and what other tables say about them, in this client's version.
 
@@ -58,4 +61,5 @@ class Synapses(Session):
             batch_size,
             ref_batch_size,
             progress,
+            parts=parts,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from crant_core.dataset_client.session import Session
+from crant_core.errors import NotInstalled
 from crant_core.parsing import root_ids_of
 
 SEGMENTATION = "segmentation"  #: what the layer of the neurons is called
@@ -76,13 +77,23 @@ class Viewer(Session):
         Raises
         ------
         InvalidId
+        NotInstalled
+            There is no clipboard; the link is the error's `value`.
         SourceError
         """
         scene = self.neuroglancer_viewer(root_ids, seg_prop)
         with self._asking():
             url = str(scene.to_url(target_url=target_url, shorten=shorten, client=self.cave))
         if clipboard:
-            import pyperclip
-
-            pyperclip.copy(url)
+            _copy(url)
         return url
+
+
+def _copy(url: str) -> None:
+    import pyperclip
+
+    try:
+        pyperclip.copy(url)
+    except pyperclip.PyperclipException as error:
+        hint = "leave out clipboard=True, or take the link from the error's value"
+        raise NotInstalled("there is no clipboard to copy the link to", value=url, hint=hint) from error

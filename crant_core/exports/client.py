@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from functools import partial
+from operator import index
+from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from crant_core.errors import ExportNotFound
+from crant_core.errors import ExportNotFound, InvalidParameters
 from crant_core.exports.export import _NM, CloudFileViewExport, Unit
 from crant_core.exports.filtering import Filter
 from crant_core.exports.folder import Folder
@@ -38,20 +40,28 @@ class TableExportClient:
     cache_megabytes : int
         How much of them; those not read for longest go first.
     anonymous : bool
-        Show the store no credentials of this machine's.
+        Show the store no credentials of this machine's; public buckets are asked so too where it has none.
+    public : bool
+        For a `cloudpath` that somebody else chose: anonymous, and only the public internet is asked. It cannot list.
+
+    Raises
+    ------
+    InvalidInput
+        `cloudpath` is no address.
     """
 
     def __init__(
         self,
-        cloudpath: str,
+        cloudpath: str | PathLike[str],
         *,
         voxel_resolution: Unit | Callable[[str], Unit] = None,
         cache_folder: str | Path | None = None,
         cache_megabytes: int = 1024,
         anonymous: bool = False,
+        public: bool = False,
     ) -> None:
-        self.cloudpath = cloudpath
-        self._folder = Folder(cloudpath, anonymous=anonymous)
+        self._folder = Folder(cloudpath, anonymous=anonymous, public=public)
+        self.cloudpath = self._folder.address
         self._voxels = voxel_resolution
         self._cache = None if cache_folder is None else ParquetCache(Path(cache_folder), cache_megabytes << 20)
         self._listed: list[tuple[str, int | None]] | None = None
@@ -125,20 +135,26 @@ class TableExportClient:
             There is a header file, but no data yet.
         ExportNotFound
             It is a ValueError too.
+        InvalidParameters
+            That is no name of a table, or no version.
         SourceError
         """
         from crant_core.errors import ExportPending
 
+        number = _number(version)
+        if not isinstance(table_name, str) or not table_name or set(table_name) & set("/\\"):
+            raise InvalidParameters(f"{table_name!r} is no name of a table", value=repr(table_name))
         for ending in _ENDINGS:
-            export = self._export(table_name, int(version), f"v{int(version)}", None, ending)
+            export = self._export(table_name, number, f"v{number}", None, ending)
             export.size = self._folder.size(export.datapath)
             if export.size is not None:
                 return export
         if self._folder.size(export.headerpath) is not None:
             hint = "the export was asked for; its data comes later, so try again"
             raise ExportPending(f"{table_name} of version {version} has no data yet", value=table_name, hint=hint)
-        message = f"{self.cloudpath} has no {table_name!r} of version {version}"
-        raise ExportNotFound(message, value=table_name, hint="available_data_df() lists what there is")
+        message = f"{self.cloudpath} has no {table_name!r} of version {number}"
+        hint = "available_data_df() lists what there is; stores hide what they do not show to everybody"
+        raise ExportNotFound(message, value=table_name, hint=hint)
 
     def get_table(
         self,
@@ -179,3 +195,12 @@ class TableExportClient:
             cache=self._cache,
             ending=ending,
         )
+
+
+def _number(version: Any) -> int:
+    if isinstance(version, str) and version.isdecimal():
+        return int(version)
+    if isinstance(version, bool) or not hasattr(version, "__index__"):
+        hint = "versions are whole numbers, such as 1300"
+        raise InvalidParameters(f"{version!r} is no version", value=repr(version), hint=hint)
+    return index(version)

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from hashlib import sha256
+from operator import index
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from warnings import warn
 
 import pyarrow as pa
 
-from crant_core.errors import ExportBroken, ExportPending, InvalidParameters, UnknownUnitWarning
+from crant_core.cautions import UnknownUnitWarning
+from crant_core.errors import ExportBroken, ExportPending, InvalidParameters
 from crant_core.exports import rows
 from crant_core.exports.filtering import Filter, check_columns, columns_of, condition
 from crant_core.exports.header import schema_of
-from crant_core.exports.points import UNITS, axis_of, scale, scaled_schema, source_of, split, with_axes
+from crant_core.exports.parquet import is_whole, read, write
+from crant_core.exports.points import UNITS, axis_of, scale, scaled_schema, source_of, split, unit_of, with_axes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,6 +66,7 @@ class CloudFileViewExport:
     ) -> None:
         self.name, self.size, self.version, self.filepath_base = name, size, version, filepath_base
         self._folder, self._voxels_or_finder, self._cache, self._ending = _cf, voxels, cache, ending
+        self._is_warned = False
 
     def __repr__(self) -> str:
         return f"CloudFileViewExport(name={self.name!r}, version={self.version}, size={self.size})"
@@ -95,8 +99,7 @@ class CloudFileViewExport:
         ------
         ExportBroken, InvalidParameters, SourceError
         """
-        wanted = list(self.schema.names if columns is None else columns)
-        check_columns(wanted, self.schema)
+        wanted = self._wanted(columns)
         return self._in_unit(pa.schema([self.schema.field(name) for name in wanted]), resolution)[0]
 
     def iter_batches(
@@ -106,6 +109,8 @@ class CloudFileViewExport:
         batch_rows: int = BATCH_ROWS,
         *,
         resolution: Unit = _NM,
+        after: int = 0,
+        progress: Callable[[int], None] | None = None,
     ) -> Iterator[pa.RecordBatch]:
         """Read the rows in parts, in bounded memory whatever the size of the table.
 
@@ -120,6 +125,11 @@ class CloudFileViewExport:
             Rows of a part, at most.
         resolution : (3,) sequence of float, optional
             Unit of positions, nm; None: voxels, as in the file.
+        after : int, default 0
+            How many rows of the table to leave out at its beginning, before the filter: where an earlier call stopped.
+        progress : callable, optional
+            Called with how many rows of the table, from its beginning, are done: their batches were yielded, and what
+            was done with them has ended. Given as `after`, it goes on there, without a row lost or twice.
 
         Yields
         ------
@@ -134,7 +144,7 @@ class CloudFileViewExport:
         ExportBroken
             The files do not belong together, or the data is cut short.
         InvalidParameters
-            There is no such column, or a value is of another type.
+            There is no such column, a value is of another type, or a number or a unit is none.
         SourceError
 
         Warns
@@ -142,13 +152,12 @@ class CloudFileViewExport:
         UnknownUnitWarning
             Nobody said what positions count; they are as in the file.
         """
-        if batch_rows < 1:
-            raise InvalidParameters("a part needs a row at least", value=batch_rows)
-        wanted = list(self.schema.names if columns is None else columns)
-        check_columns(wanted, self.schema)
+        size, begin = _count(batch_rows, "batch_rows", 1), _count(after, "after", 0)
+        wanted = self._wanted(columns)
         needed = list(dict.fromkeys([*wanted, *columns_of(filter, self.schema)]))
         where = condition(filter, self.schema_in(needed, resolution))
-        return self._parts(wanted, needed or self.schema.names[:1], where, batch_rows, resolution)
+        parts = self._parts(wanted, needed or self.schema.names[:1], where, resolution, begin)
+        return _in_batches(parts, size, progress or (lambda rows: None))
 
     def read(
         self,
@@ -156,9 +165,10 @@ class CloudFileViewExport:
         filter: Filter = None,  # noqa: A002
         *,
         resolution: Unit = _NM,
+        progress: Callable[[int], None] | None = None,
     ) -> pa.Table:
         """Read the rows that are asked for, as one Arrow table; see `iter_batches`."""
-        found = list(self.iter_batches(columns, filter, resolution=resolution))
+        found = list(self.iter_batches(columns, filter, resolution=resolution, progress=progress))
         return pa.Table.from_batches(found, self.schema_in(columns, resolution))
 
     def get_dataframe(
@@ -214,8 +224,6 @@ class CloudFileViewExport:
 
         The file is there whole, or not at all. Options are those of `iter_batches`.
         """
-        from crant_core.exports.parquet import write
-
         schema = self.schema_in(options.get("columns"), options.get("resolution", _NM))
         return write(Path(path), schema, self.iter_batches(**options))
 
@@ -233,7 +241,7 @@ class CloudFileViewExport:
         path = self._cache_path()
         if path is None or self._cache is None:
             raise InvalidParameters("there is no folder to cache in", hint="TableExportClient(…, cache_folder=…)")
-        if not path.is_file():
+        if not is_whole(path):
             self._cache.check(self.datapath, self._folder.size(self.datapath) or 0)
             self.to_parquet(path, resolution=None)
             self._cache.trim(path)
@@ -241,8 +249,8 @@ class CloudFileViewExport:
 
     @cached_property
     def _voxels(self) -> Unit:
-        given = self._voxels_or_finder
-        return given() if callable(given) else given
+        given = self._voxels_or_finder() if callable(self._voxels_or_finder) else self._voxels_or_finder
+        return None if given is None else unit_of(given, "voxel_resolution")
 
     @cached_property
     def _stored(self) -> pa.Schema:
@@ -251,22 +259,28 @@ class CloudFileViewExport:
         text = rows.plain(self._folder.open(self.headerpath)).decode()
         return schema_of(text, self.headerpath)
 
+    def _wanted(self, columns: Sequence[str] | None) -> list[str]:
+        found = [columns] if isinstance(columns, str) else list(self.schema.names if columns is None else columns)
+        check_columns(found, self.schema)
+        return found
+
     def _parts(
-        self, wanted: list[str], needed: list[str], where: Any, batch_rows: int, resolution: Unit
-    ) -> Iterator[pa.RecordBatch]:
-        for batch in self._read(needed):
+        self, wanted: list[str], needed: list[str], where: Any, resolution: Unit, after: int
+    ) -> Iterator[tuple[pa.RecordBatch, int]]:
+        """Yield what is wanted of each part of the file, and how many rows of the file there are up to its end."""
+        count = 0
+        for whole in self._read(needed):
+            batch, count = whole.slice(max(0, after - count)), count + whole.num_rows
+            if not batch.num_rows:
+                continue
             schema, factor = self._in_unit(batch.schema, resolution)
             found = scale(batch, factor, schema) if factor is not None else batch.replace_schema_metadata(None)
             found = pa.RecordBatch.from_arrays(found.columns, schema=schema)
-            found = (found if where is None else found.filter(where)).select(wanted)
-            for start in range(0, found.num_rows, batch_rows):
-                yield found.slice(start, batch_rows)
+            yield (found if where is None else found.filter(where)).select(wanted), count
 
     def _read(self, columns: list[str]) -> Iterator[pa.RecordBatch]:
         cached = self._cache_path()
-        if cached is not None and cached.is_file():
-            from crant_core.exports.parquet import read
-
+        if cached is not None and is_whole(cached):
             yield from read(cached, columns)
             return
         if not self._folder.size(self.datapath):
@@ -288,11 +302,13 @@ class CloudFileViewExport:
     def _unit(self, resolution: Unit) -> tuple[str, list[float]]:
         if resolution is None:
             return "voxel", [1.0, 1.0, 1.0]
+        unit = unit_of(resolution, "resolution")
         if self._voxels is None:
             message = f"positions of {self.name} are in voxels: give voxel_resolution to the client to have nm"
-            warn(message, UnknownUnitWarning, stacklevel=5)
+            if not self._is_warned:
+                warn(message, UnknownUnitWarning, stacklevel=5)
+            self._is_warned = True
             return "voxel", [1.0, 1.0, 1.0]
-        unit = [float(step) for step in resolution]
         name = "nm" if unit == list(_NM) else f"{' × '.join(f'{step:g}' for step in unit)} nm"
         return name, [voxel / step for voxel, step in zip(self._voxels, unit, strict=True)]
 
@@ -302,3 +318,19 @@ class CloudFileViewExport:
         stamp = f"{self._folder.address} {self.datapath} {self._folder.stamp(self.datapath)}"
         key = sha256(stamp.encode()).hexdigest()[:16]
         return self._cache.folder / f"{self.name}-v{self.version}-{key}.parquet"
+
+
+def _in_batches(
+    parts: Iterator[tuple[pa.RecordBatch, int]], size: int, progress: Callable[[int], None]
+) -> Iterator[pa.RecordBatch]:
+    for found, count in parts:
+        for start in range(0, found.num_rows, size):
+            yield found.slice(start, size)
+        progress(count)
+
+
+def _count(value: Any, name: str, least: int) -> int:
+    if isinstance(value, bool) or not hasattr(value, "__index__") or value < least:
+        hint = f"a whole number, {least} or more"
+        raise InvalidParameters(f"{name} cannot be {value!r}", value=repr(value), hint=hint)
+    return index(value)

@@ -5,13 +5,17 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from os import PathLike
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from cloudfiles import CloudFiles
 
 from crant_core.errors import InvalidInput, SourceError
-from crant_core.sources.failures import translated
+from crant_core.exports.access import ANONYMOUS, asking, checked, has_credentials
+from crant_core.exports.sites import names_below
+from crant_core.sources.keys import complete_aws_keys
+from crant_core.sources.public import guard
 
 _LOCAL = "file://"
 _PART = 8 << 20  # bytes of one request: few requests, and little memory
@@ -26,14 +30,17 @@ class Folder:
         `gs://…`, `s3://…`, `https://…`, `file://…`, or a path of this machine.
     anonymous : bool
         Show the store no credentials of this machine's.
+    public : bool
+        Anonymous too, and only the public internet is asked; see `crant_core.sources.public`.
     """
 
-    def __init__(self, address: str, *, anonymous: bool = False) -> None:
-        self.address = address.rstrip("/")
-        # cloud-files asks buckets over https then; without any secrets it would look for those of this machine
-        self._access = {"use_https": True, "secrets": {"anonymous": True}} if anonymous else {}
-        path = Path(address.removeprefix(_LOCAL)).expanduser()
-        self._local = path if address.startswith(_LOCAL) or "://" not in address else None
+    def __init__(self, address: str | PathLike[str], *, anonymous: bool = False, public: bool = False) -> None:
+        self.address = checked(address)
+        complete_aws_keys()
+        self._kind = _PublicFiles if public else CloudFiles
+        self._anonymous = anonymous or public
+        path = Path(self.address.removeprefix(_LOCAL)).expanduser()
+        self._local = path if self.address.startswith(_LOCAL) or "://" not in self.address else None
 
     def list(self) -> Iterator[tuple[str, int | None]]:
         """Yield the name and size of every file; a size is None if the store does not say it in a listing.
@@ -41,9 +48,11 @@ class Folder:
         Raises
         ------
         InvalidInput
-            The site cannot list.
+            The site cannot list, or there is no such folder.
         SourceError
         """
+        if self._local is not None and not self._local.is_dir():
+            raise InvalidInput(f"there is no folder {self._local}", value=self.address)
         # cloud-files drops the .gz of local files when it lists them
         yield from self._listed() if self._local is None else _walk(self._local)
 
@@ -52,7 +61,7 @@ class Folder:
         if self._local is not None:
             path = self._local / name
             return path.stat().st_size if path.is_file() else None
-        with translated(self.address):
+        with asking(self.address):
             found = self._files().head(name)
         return None if found is None else int(_header(found, "content-length") or 0)
 
@@ -61,7 +70,7 @@ class Folder:
         if self._local is not None:
             stat = (self._local / name).stat()
             return f"{stat.st_mtime_ns}-{stat.st_size}"
-        with translated(self.address):
+        with asking(self.address):
             found = self._files().head(name) or {}
         return "-".join(_header(found, key) for key in ("etag", "last-modified", "content-length"))
 
@@ -83,22 +92,34 @@ class Folder:
         ------
         SourceError
         """
-        with translated(self.address):
+        with asking(self.address):
             data = self._files().get({"path": name, "start": start, "end": stop}, raw=True)
         if data is None or len(data) != stop - start:
             raise SourceError(f"{name} was cut short, or changed while it was read", value=name, hint="try again")
         return bytes(data)
 
     def _files(self) -> CloudFiles:
-        return CloudFiles(self.address, progress=False, num_threads=1, parallel=1, **self._access)
+        access = ANONYMOUS if self._anonymous or not has_credentials(self.address) else {}
+        return self._kind(self.address, progress=False, num_threads=1, parallel=1, **access)
 
     def _listed(self) -> Iterator[tuple[str, int | None]]:
-        with translated(self.address):
+        with asking(self.address):
             try:
-                yield from ((name, size) for name, size in self._files().list(size=True))
-            except NotImplementedError as error:
-                hint = "name the table and the version: get_table(name, version) lists nothing"
-                raise InvalidInput(f"{self.address} cannot list its files", value=self.address, hint=hint) from error
+                yield from self._files().list(size=True)
+            except NotImplementedError:  # of sites
+                yield from ((name, None) for name in names_below(self.address))
+
+
+class _PublicFiles(CloudFiles):  # type: ignore[misc] # cloud-files has no types
+    """Files of sites that somebody else named."""
+
+    def _get_connection(self) -> Any:
+        found = super()._get_connection()
+        guard(found.session)
+        return found
+
+    def list(self, *_: Any, **__: Any) -> Any:
+        raise InvalidInput("what somebody else named is not listed", value=self.cloudpath)
 
 
 class _Parts(io.RawIOBase):

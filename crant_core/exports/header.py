@@ -46,6 +46,7 @@ def schema_of(text: str, where: str) -> pa.Schema:
     ExportBroken
         It is empty, a line is no pair, or a column is named twice.
     """
+    text = text.removeprefix("\ufeff")  # some editors' first character
     rows = [[word.strip() for word in row] for row in csv.reader(text.splitlines()) if row]
     wrong = next((row for row in rows if len(row) < _WORDS or not row[0]), None)
     if wrong is not None or not rows:

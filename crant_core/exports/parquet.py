@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from crant_core.caching.trimming import trim
-from crant_core.errors import InvalidParameters
+from crant_core.errors import ExportBroken, InvalidInput, InvalidParameters
 
 _ENDING = ".parquet"
 _GROUP = 1 << 18  # rows that are compressed together
@@ -49,12 +49,22 @@ class ParquetCache:
 
 
 def write(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> int:
-    """Write a file, whole or not at all; return its number of rows."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}-{token_hex(4)}")
+    """Write a file, whole or not at all; return its number of rows.
+
+    Raises
+    ------
+    InvalidInput
+        Its folder cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_name(f".{path.name}.{os.getpid()}-{token_hex(4)}")
+        unfinished.touch()
+    except OSError as error:
+        raise InvalidInput(f"{path.parent} cannot be written: {error.strerror}", value=str(path.parent)) from error
     count = 0
     try:
-        with pq.ParquetWriter(unfinished, schema, compression="zstd") as writer:
+        with pq.ParquetWriter(unfinished, schema, compression="zstd", write_page_checksum=True) as writer:
             for batch in _grouped(batches, schema):
                 writer.write_table(batch)
                 count += batch.num_rows
@@ -65,12 +75,31 @@ def write(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> i
 
 
 def read(path: Path, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    """Read columns of a file."""
+    """Read columns of a file.
+
+    Raises
+    ------
+    ExportBroken
+        It is damaged; it is removed, so that the next attempt reads the table anew.
+    """
     with suppress(OSError):  # a folder that may only be read serves as well
         os.utime(path)
-    with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(_AT_ONCE, columns=list(columns)):
-            yield batch.select(list(columns))
+    try:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            for batch in file.iter_batches(_AT_ONCE, columns=list(columns)):
+                yield batch.select(list(columns))
+    except (pa.ArrowInvalid, OSError) as error:
+        path.unlink(missing_ok=True)
+        raise ExportBroken(f"{path} is damaged: {error}", value=str(path), hint="it was removed; try again") from error
+
+
+def is_whole(path: Path) -> bool:
+    """Say whether there is a file with an end, which is written last."""
+    try:
+        pq.read_metadata(path)
+    except (pa.ArrowInvalid, OSError):
+        return False
+    return True
 
 
 def _grouped(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:

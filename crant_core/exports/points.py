@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from crant_core.errors import ExportBroken
+from crant_core.errors import ExportBroken, InvalidParameters
 from crant_core.exports.header import SQL_TYPE, is_geometry
 
 AXES = "xyz"
@@ -22,6 +22,24 @@ _POINT = {  # first bytes of a point with x, y and z, little-endian: without, an
     bytes.fromhex("01e9030000"): 5,
     bytes.fromhex("01010000a0"): 9,
 }
+
+
+def unit_of(value: object, what: str) -> list[float]:
+    """Return nm along x, y and z.
+
+    Raises
+    ------
+    InvalidParameters
+        It is not three lengths.
+    """
+    try:
+        unit = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        unit = np.empty(0)
+    if unit.shape != (3,) or not (np.isfinite(unit) & (unit > 0)).all():
+        hint = "give nm along x, y and z, such as [1, 1, 1]"
+        raise InvalidParameters(f"{value!r} is no {what}", value=repr(value), hint=hint)
+    return [float(step) for step in unit]
 
 
 def axis_of(name: str) -> int | None:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from crant_core.jobs import schema
+from crant_core.jobs.artifacts import CloudStore
 from crant_core.jobs.database import Database
 from crant_core.jobs.model import Scope
 from crant_core.jobs.repository.tokens import TokenRepository
@@ -58,6 +59,25 @@ def doctor() -> None:
     from crant_core.jobs.doctor import examine
 
     typer.echo(json.dumps(examine(Settings())))  # read from the environment
+
+
+@app.command()
+def purge(
+    keep: Annotated[int, typer.Option(min=1, help="Runs of each schedule, or of each label and criteria, that stay")],
+    grace_hours: Annotated[float, typer.Option(min=1, help="Files must be as old as this to go")] = 24,
+    really: Annotated[bool, typer.Option("--really", help="Do it; otherwise only say what would be done")] = False,
+) -> None:
+    """Remove old refreshes, and files that no job has any more. Without --really, say what would go."""
+    from crant_core.jobs.purging import purge as remove
+    from crant_core.jobs.repository.retention import RetentionRepository
+
+    settings, grace = Settings(), timedelta(hours=grace_hours)  # read from the environment
+    repository, store = RetentionRepository(Database(settings.database_url)), CloudStore(settings.artifacts_url)
+    found = remove(repository, store, keep=keep, grace=grace, really=really)
+    for job in found.runs:
+        typer.echo(f"run {job.id}  {job.kind}  {job.label}  {job.created_at:%Y-%m-%d %H:%M}  {job.state}")
+    said = "removed" if really else "would go; with --really they do"
+    typer.echo(f"{len(found.runs)} runs and {len(found.files)} files ({found.size:,} bytes): {said}")
 
 
 if __name__ == "__main__":

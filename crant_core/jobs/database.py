@@ -16,8 +16,23 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.orm import Session
 
+from crant_core.jobs.clock import ServerClock
+
 _BUSY_SECONDS = 30
-_DISCREET = {"hide_parameters": True}  # errors and logs do not repeat a thousand rows, or what people wrote in them
+#: Who vanishes without a goodbye (a host, a network, a frozen machine) must not hold others up: a worker notices that
+#: its server is gone, and the server that its worker is, which may have left with a job's row locked. Seconds and ms.
+_HEALTHY = {
+    "connect_timeout": 10,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 4,
+    "tcp_user_timeout": 30_000,
+    "options": "-c idle_in_transaction_session_timeout=120s -c tcp_user_timeout=30s"
+    " -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=4",
+}
+_DISCREET: dict[str, Any] = {
+    "hide_parameters": True
+}  # errors and logs do not repeat a thousand rows, or what people wrote in them
 
 
 class Database:
@@ -27,7 +42,9 @@ class Database:
     """
 
     def __init__(self, url: str) -> None:
-        self.engine = _sqlite_engine(url) if make_url(url).get_backend_name() == "sqlite" else _server_engine(url)
+        is_file = make_url(url).get_backend_name() == "sqlite"
+        self.engine = _sqlite_engine(url) if is_file else _server_engine(url)
+        self._server_clock = None if is_file else ServerClock(url, connect_args=_HEALTHY, **_DISCREET)
         self._reading = self.engine.execution_options(read_only=True)
 
     @contextmanager
@@ -43,8 +60,8 @@ class Database:
             yield session
 
     def now(self) -> datetime:
-        """Return the time by which leases are counted."""
-        return datetime.now(UTC)
+        """Return the time by which leases are counted: the server's, as hosts may differ; SQLite has one host."""
+        return self._server_clock.now() if self._server_clock else datetime.now(UTC)
 
     def close(self) -> None:
         """Close every connection."""
@@ -52,7 +69,7 @@ class Database:
 
 
 def _server_engine(url: str) -> Engine:
-    return create_engine(url, pool_pre_ping=True, **_DISCREET)
+    return create_engine(url, pool_pre_ping=True, connect_args=_HEALTHY, **_DISCREET)
 
 
 def _sqlite_engine(url: str) -> Engine:

@@ -78,7 +78,9 @@ def _token(server: str, token: str) -> Finding:
     name, hint = f"CAVE token for {server}", "get a new one and set it in CRANT_CAVE_TOKENS"
     try:
         headers = {"Authorization": f"Bearer {token}"}
-        answer = httpx.get(f"{server}/auth/api/v1/user/me", headers=headers, timeout=_PATIENCE, follow_redirects=False)
+        answer = httpx.get(
+            f"{server}/auth/api/v1/user/cache", headers=headers, timeout=_PATIENCE, follow_redirects=False
+        )
     except httpx.HTTPError as error:
         says, hint = f"no answer: {type(error).__name__}", "is the server up, and is this machine online?"
         return {"name": name, "is_well": False, "says": says, "hint": hint}

@@ -1,29 +1,84 @@
-"""Log lines for people or machines, each with the ids of what it is about. Set up by a process's entry point only."""
+"""Log lines for people or machines, each with the ids of what it is about. Set up by a process's entry point only.
+
+Our own lines go through structlog; what libraries say through `logging` is written in the same form, with the same
+ids. Both are written to standard error, where supervisors, container engines and journals pick them up.
+"""
 
 from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
 
 from crant_core.jobs.settings import Settings
+
+#: what this process is working on. Processes of a worker do one unit at a time, so this is right for their threads too,
+#: to which context variables do not reach
+_in_hand: dict[str, object] = {}
 
 
 def configure(settings: Settings) -> None:
     """Send structlog's lines to standard error, as text or as JSON."""
-    final = structlog.processors.JSONRenderer() if settings.log_json else _for_people()
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            final,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[settings.log_level]),
+        processors=[*_common(), _final(settings)],
+        wrapper_class=structlog.make_filtering_bound_logger(_level(settings)),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
+
+
+def adopt_libraries(settings: Settings) -> None:
+    """Write what libraries log as our own lines are written; for entry points, as it changes the whole process."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*_common(), structlog.stdlib.add_logger_name, structlog.stdlib.ExtraAdder()],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _final(settings)],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(_level(settings))
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):  # has handlers of its own
+        logging.getLogger(name).handlers.clear()
+        logging.getLogger(name).propagate = True
+
+
+@contextmanager
+def in_hand(**ids: object) -> Iterator[None]:
+    """Put these on every line of this process, whichever thread or library writes it, until the block ends."""
+    before = dict(_in_hand)
+    _in_hand.update(ids)
+    try:
+        yield
+    finally:
+        _in_hand.clear()
+        _in_hand.update(before)
+
+
+def _common() -> list[Processor]:
+    return [
+        structlog.contextvars.merge_contextvars,
+        _add_in_hand,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+    ]
+
+
+def _add_in_hand(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    return {**_in_hand, **event}
+
+
+def _final(settings: Settings) -> Processor:
+    return structlog.processors.JSONRenderer() if settings.log_json else _for_people()
+
+
+def _level(settings: Settings) -> int:
+    return logging.getLevelNamesMapping()[settings.log_level]
 
 
 def _for_people() -> structlog.dev.ConsoleRenderer:

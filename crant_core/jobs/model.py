@@ -127,6 +127,17 @@ class Role(StrEnum):
     FINISH = "finish"
 
 
+class Queue(StrEnum):
+    """Which workers a unit waits for: each queue has its own."""
+
+    #: waits for servers most of the time
+    IO = "io"
+    #: computes
+    CPU = "cpu"
+    #: needs more memory than other workers may use
+    HEAVY = "heavy"
+
+
 class Scope(StrEnum):
     """What a token allows."""
 
@@ -136,6 +147,32 @@ class Scope(StrEnum):
     SUBMIT = "submit"
     #: see and change everybody's
     ADMIN = "admin"
+    #: read the numbers at /metrics, and nothing else
+    METRICS = "metrics"
+
+
+class Overlap(StrEnum):
+    """What a schedule does when a slot comes and an earlier run has not ended."""
+
+    #: leave the slot out
+    SKIP = "skip"
+    #: let the new run wait until the others have ended, well or not
+    QUEUE = "queue"
+    #: cancel the earlier runs
+    CANCEL_PREVIOUS = "cancel_previous"
+
+
+class Skipped(StrEnum):
+    """Why a slot made no job."""
+
+    #: nothing looked when it came, or a later one had come by then
+    MISSED = "missed"
+    #: an earlier run had not ended
+    OVERLAP = "overlap"
+    #: the job cannot be made as the schedule says
+    INVALID = "invalid"
+    #: the schedule was changed or disabled before anything looked
+    CHANGED = "changed"
 
 
 State = TypeVar("State", bound=StrEnum)

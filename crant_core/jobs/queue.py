@@ -16,6 +16,9 @@ class Queue(Protocol):
     def send(self, unit: DueUnit) -> None:
         """Offer one unit; raises `OSError` or the broker's own error when the broker cannot be reached."""
 
+    def waiting(self) -> int:
+        """Count the messages that nobody has taken yet."""
+
 
 @dataclass
 class MemoryQueue:
@@ -26,6 +29,10 @@ class MemoryQueue:
     def send(self, unit: DueUnit) -> None:
         """Remember the offer."""
         self.offered.append(unit)
+
+    def waiting(self) -> int:
+        """Count what was offered and not delivered."""
+        return len(self.offered)
 
     def deliver(self, execute: Callable[[int, str], object]) -> None:
         """Run everything offered so far, each under a token of its own."""

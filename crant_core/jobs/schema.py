@@ -11,9 +11,8 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
-from crant_core.jobs import views
+from crant_core.jobs import schedule_tables, views
 from crant_core.jobs.database import Database
-from crant_core.jobs.tables import Base
 
 _LOCK = 0x43_52_41_4E_54  # any number of our own: two releases must not migrate PostgreSQL at once
 
@@ -46,7 +45,7 @@ def drift(database: Database) -> list[object]:
     """List the differences between the models and the migrated database; an empty list is right."""
     with database.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
-        return list(compare_metadata(context, Base.metadata))
+        return list(compare_metadata(context, schedule_tables.ScheduleRow.metadata))
 
 
 def _is_current(connection: Connection) -> bool:

@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from crant_core.jobs.model import ItemState, JobState, Role, UnitState
+from crant_core.jobs.model import ItemState, JobState, Queue, Role, UnitState
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -43,6 +43,10 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value and (value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC))
 
 
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
 Number = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up only INTEGER keys
 Json = dict[str, Any]
 
@@ -52,6 +56,7 @@ class Base(DeclarativeBase):
 
     metadata = MetaData(
         naming_convention={
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
             "ix": "ix_%(table_name)s_%(column_0_N_name)s",
             "uq": "uq_%(table_name)s_%(column_0_N_name)s",
             "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
@@ -86,6 +91,8 @@ class JobRow(Base):
         Index(None, "owner", "number"),
         Index(None, "state"),
         Index(None, "kind", "dataset", "number"),
+        Index("uq_jobs_schedule_id_slot", "schedule_id", "slot", unique=True),
+        Index(None, "parent_id"),
     )
 
     number: Mapped[int] = mapped_column(Number, primary_key=True, doc="order of submission")
@@ -119,6 +126,13 @@ class JobRow(Base):
     idempotency_key: Mapped[str | None] = mapped_column(String(255))
     body_hash: Mapped[str] = mapped_column(String(64))
     share_key: Mapped[str | None] = mapped_column(String(32), doc="who knows it reads the job's skeletons; for links")
+    schedule_id: Mapped[str | None] = mapped_column(String(32), doc="whose run it is; the run outlives its schedule")
+    slot: Mapped[datetime | None] = mapped_column(doc="of its schedule; nothing: somebody ran it by hand")
+    queue: Mapped[str] = mapped_column(String(16), default=Queue.CPU, server_default=Queue.CPU, doc="of its units")
+    traceparent: Mapped[str | None] = mapped_column(String(64), doc="the trace of its submission, W3C's notation")
+    parent_id: Mapped[str | None] = mapped_column(String(32), doc="the pipeline that this job is a step of")
+    step: Mapped[str | None] = mapped_column(String(64), doc="which step of it; the newest job of a step counts")
+    previous_id: Mapped[str | None] = mapped_column(String(32), doc="of a pipeline: the run it goes on from, if any")
     created_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
@@ -147,6 +161,8 @@ class UnitRow(Base):
     not_before: Mapped[datetime | None]
     hint_at: Mapped[datetime | None] = mapped_column(doc="when it was last offered to the broker")
     cost: Mapped[float | None] = mapped_column(doc="seconds it should take; nothing: nobody knows")
+    queue: Mapped[str | None] = mapped_column(String(16), doc="another queue than its job's")
+    queued_at: Mapped[datetime | None] = mapped_column(default=_now, doc="when it was made")
 
 
 class AttemptRow(Base):
@@ -164,7 +180,8 @@ class AttemptRow(Base):
     ended_at: Mapped[datetime | None]
     outcome: Mapped[str | None] = mapped_column(String(64), doc="done, or the code of the error that ended it")
     items: Mapped[int] = mapped_column(default=0, doc="items it ended")
-    seconds: Mapped[float | None] = mapped_column(doc="time it worked on them")
+    seconds: Mapped[float | None] = mapped_column(doc="time it worked on them, or on the plan or the finish")
+    requests: Mapped[int | None] = mapped_column(doc="sent to CAVE and its buckets meanwhile")
 
 
 class ItemRow(Base):
@@ -215,13 +232,19 @@ class DependencyRow(Base):
 
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
     after_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
+    needed: Mapped[bool] = mapped_column(default=True, doc="whether that one must have results, or only have ended")
 
 
 class ArtifactRow(Base):
     """A stored result file; the bytes lie in the artifact store under their checksum."""
 
     __tablename__ = "artifacts"
-    __table_args__ = (UniqueConstraint("job_id", "name"), Index(None, "sha256"), Index(None, "item_id"))
+    __table_args__ = (
+        UniqueConstraint("job_id", "name"),
+        Index(None, "job_id", "id"),
+        Index(None, "sha256"),
+        Index(None, "item_id"),
+    )
 
     id: Mapped[int] = mapped_column(Number, primary_key=True)
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"))
@@ -260,6 +283,42 @@ class TypeSumRow(Base):
     n_post: Mapped[int] = mapped_column(BigInteger, doc="neurons of the type that are columns")
 
 
+class RefreshChangeRow(Base):
+    """What a refresh found changed since the run before. People query it: see docs/refresh.md."""
+
+    __tablename__ = "refresh_changes"
+    __table_args__ = (Index(None, "root_id"),)
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    change: Mapped[str] = mapped_column(String(32), doc="added, gone, edited, skeleton, synapses, connection, failure")
+    root_id: Mapped[int] = mapped_column(BigInteger, doc="the neuron, as it is now if it is there")
+    old_id: Mapped[int | None] = mapped_column(BigInteger, doc="the root that it was")
+    partner_id: Mapped[int | None] = mapped_column(BigInteger, doc="of a connection: the postsynaptic neuron")
+    measure: Mapped[str] = mapped_column(String(64), doc="what is compared; of a failure its code")
+    before: Mapped[float | None]
+    after: Mapped[float | None]
+
+
+class NotificationRow(Base):
+    """Somebody to be told of a job: sent once, tried again while that fails. The address may hold a secret."""
+
+    __tablename__ = "notifications"
+    __table_args__ = (UniqueConstraint("job_id", "position"), Index(None, "state"))
+
+    id: Mapped[int] = mapped_column(Number, primary_key=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
+    position: Mapped[int]
+    url: Mapped[str] = mapped_column(Text, doc="as Apprise writes addresses; never shown")
+    events: Mapped[str] = mapped_column(String(64), doc="words separated by spaces: finish, failure, changed")
+    changed_percent: Mapped[float | None]
+    state: Mapped[str] = mapped_column(String(16), default="waiting")
+    attempts: Mapped[int] = mapped_column(default=0)
+    not_before: Mapped[datetime | None]
+    error: Mapped[str | None] = mapped_column(Text)
+    sent_at: Mapped[datetime | None]
+
+
 class EventRow(Base):
     """What happened, in order; never changed."""
 
@@ -295,3 +354,13 @@ class LeaderRow(Base):
     name: Mapped[str] = mapped_column(String(64), primary_key=True)
     holder: Mapped[str] = mapped_column(String(128))
     until: Mapped[datetime]
+
+
+class CounterRow(Base):
+    """What the service's processes counted since ever; never goes down."""
+
+    __tablename__ = "counters"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True, doc="the metric's name")
+    labels: Mapped[str] = mapped_column(String(500), primary_key=True, doc="JSON, sorted by name")
+    value: Mapped[float]

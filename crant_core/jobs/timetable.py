@@ -7,16 +7,17 @@ out happens right after the change, and what is set to a time that comes twice h
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from itertools import takewhile
+from itertools import pairwise
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from crant_core.errors import InvalidParameters
 
 SHORTEST = timedelta(minutes=1)  #: between two slots; a schedule is no loop
+_LOOKED_AT = 50  #: slots that say how near they come to each other
 
 
 class CatchUp(StrEnum):
@@ -24,6 +25,15 @@ class CatchUp(StrEnum):
 
     ONCE = "once"  #: run the last of them, for it brings everything up to date
     NONE = "none"  #: wait for the next one
+
+
+def read_zone(name: str) -> ZoneInfo:
+    """Return a time zone; raises `InvalidParameters`."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        hint = "a name such as Europe/Berlin or UTC"
+        raise InvalidParameters(f"no time zone is called {name!r}", value=name, hint=hint) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +69,11 @@ class Cron:
         from cronsim import CronSim, CronSimError
 
         try:
-            for slot in CronSim(self.expression, moment.astimezone(self._zone())):
+            for slot in CronSim(self.expression, moment.astimezone(read_zone(self.zone))):
                 yield slot.astimezone(UTC)
         except CronSimError as error:
             hint = "minute, hour, day of month, month, day of week, such as 0 2 * * *"
             raise InvalidParameters(f"{self.expression!r}: {error}", value=self.expression, hint=hint) from error
-
-    def _zone(self) -> ZoneInfo:
-        try:
-            return ZoneInfo(self.zone)
-        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-            hint = "a name such as Europe/Berlin or UTC"
-            raise InvalidParameters(f"no time zone is called {self.zone!r}", value=self.zone, hint=hint) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +115,44 @@ def upcoming(timetable: Timetable, after: datetime, count: int) -> list[datetime
     return [slot for slot, _ in zip(timetable.after(after), range(count), strict=False)]
 
 
-def due(timetable: Timetable, after: datetime, now: datetime, catch_up: CatchUp, grace: timedelta) -> datetime | None:
-    """Return the slot to run now, if any.
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Slots one after the other."""
+
+    first: datetime
+    last: datetime
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reckoning:
+    """What has come of a timetable by now.
+
+    Attributes
+    ----------
+    run : datetime or None
+        The slot to run.
+    missed : Span or None
+        Slots that have come and are not run.
+    next : datetime or None
+        The first slot that has not come; None if there is none for decades.
+    """
+
+    run: datetime | None
+    missed: Span | None
+    next: datetime | None
+
+
+def reckon(
+    timetable: Timetable,
+    after: datetime,
+    now: datetime,
+    *,
+    catch_up: CatchUp,
+    grace: timedelta,
+    begins: Callable[[datetime], datetime] = lambda slot: slot,
+) -> Reckoning:
+    """Say which slot is to be run now, and which were missed.
 
     Parameters
     ----------
@@ -124,18 +163,45 @@ def due(timetable: Timetable, after: datetime, now: datetime, catch_up: CatchUp,
     catch_up : CatchUp
     grace : timedelta
         How late a slot may be and still not count as missed.
+    begins : callable, optional
+        When a slot begins, if that is later; see `jittered`.
 
     Returns
     -------
-    datetime or None
-        Of several slots that have come, the last one. With `CatchUp.NONE`, None if that one is later than `grace`.
+    Reckoning
+        Of several slots that have come, the last one is run. With `CatchUp.NONE` it is not if it is later than `grace`.
     """
-    last = None
-    for last in takewhile(lambda slot: slot <= now, timetable.after(after)):  # noqa: B007 - the last one counts
-        pass
-    if last is None or (catch_up is CatchUp.NONE and now - last > grace):
-        return None
-    return last
+    slots, come = timetable.after(after), _Come()
+    while (coming := next(slots, None)) is not None and begins(coming) <= now:
+        come.add(coming)
+    is_run = come.last is not None and (catch_up is CatchUp.ONCE or now - begins(come.last) <= grace)
+    return Reckoning(come.last if is_run else None, come.missed(but_last=is_run), coming)
+
+
+class _Come:
+    """Slots that have come, counted: after a long time they are many."""
+
+    def __init__(self) -> None:
+        self.first: datetime | None = None
+        self.before_last: datetime | None = None
+        self.last: datetime | None = None
+        self.count = 0
+
+    def add(self, slot: datetime) -> None:
+        self.first = self.first or slot
+        self.before_last, self.last = self.last, slot
+        self.count += 1
+
+    def missed(self, *, but_last: bool) -> Span | None:
+        last, count = (self.before_last, self.count - 1) if but_last else (self.last, self.count)
+        return None if self.first is None or last is None else Span(self.first, last, count)
+
+
+def shortest_gap(timetable: Timetable, after: datetime) -> timedelta:
+    """Return how near the next few slots come to each other."""
+    return min(
+        (later - earlier for earlier, later in pairwise(upcoming(timetable, after, _LOOKED_AT))), default=SHORTEST
+    )
 
 
 def jittered(slot: datetime, jitter: timedelta, seed: str) -> datetime:

@@ -24,6 +24,19 @@ _NEURONS = (
 _UPDATES = ("update_ids",)
 _COMMON = ("jobs.id AS job_id", "jobs.kind", "jobs.dataset", 'jobs."timestamp"', "jobs.version")
 _INTEGER, _REAL, _TRUTH = "BIGINT", "DOUBLE PRECISION", "BOOLEAN"
+#: work of each queue that could be done at once if there were workers: what scales them
+_LOAD = """
+SELECT queue, SUM(units) AS units FROM (
+  SELECT COALESCE(units.queue, jobs.queue) AS queue, COUNT(*) AS units FROM units JOIN jobs ON jobs.id = units.job_id
+  WHERE units.state IN ('queued', 'running') AND jobs.state IN ('planning', 'running', 'finishing')
+    AND (units.not_before IS NULL OR units.not_before <= CURRENT_TIMESTAMP)
+  GROUP BY 1
+  UNION ALL
+  SELECT jobs.queue, SUM((jobs.uncut + jobs.largest_size - 1) / jobs.largest_size) AS units FROM jobs
+  WHERE jobs.state = 'running' AND jobs.uncut > 0
+  GROUP BY 1
+) AS found GROUP BY queue
+"""
 Read = Callable[[str, str], str]  #: SQL that reads a metric of an item, as a type
 
 
@@ -35,11 +48,12 @@ def create(connection: Connection) -> None:
         ("id_updates", _UPDATES, _of_updates(read)),
     ):
         connection.execute(text(f"CREATE VIEW {name} AS {_select(kinds, columns)}"))
+    connection.execute(text(f"CREATE VIEW queue_load AS {_LOAD}"))
 
 
 def drop(connection: Connection) -> None:
     """Remove all views, if there are any."""
-    for name in ("neuron_summaries", "id_updates"):
+    for name in ("neuron_summaries", "id_updates", "queue_load"):
         connection.execute(text(f"DROP VIEW IF EXISTS {name}"))
 
 

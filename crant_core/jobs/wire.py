@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr
 
 from crant_core.jobs.model import ItemState, JobState, Scope
 
@@ -14,6 +14,23 @@ class Wire(BaseModel):
     """Base of all bodies; rows of the database can be read as they are."""
 
     model_config = ConfigDict(from_attributes=True)
+
+
+class NotifyRequest(BaseModel):
+    """Somebody to be told when a job has ended."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    url: SecretStr = Field(max_length=2000, description="As Apprise writes addresses: mailto://…, slack://…, json://…")
+    on: list[Literal["finish", "failure", "changed"]] = Field(
+        default=["finish"],
+        min_length=1,
+        max_length=3,
+        description="finish: it ended; failure: it failed, or something of it; changed: a refresh found changes",
+    )
+    changed_percent: float | None = Field(
+        default=None, ge=0, le=100, description="Of changed: only if more than so many per cent of the neurons changed"
+    )
 
 
 class JobRequest(BaseModel):
@@ -43,6 +60,7 @@ class JobRequest(BaseModel):
     after: list[str] = Field(
         default=[], max_length=100, description="Ids of jobs that must be done first; if one fails, so does this one"
     )
+    notify: list[NotifyRequest] = Field(default=[], max_length=20, description="Who is told when the job has ended")
 
 
 class InputView(Wire):
@@ -81,6 +99,18 @@ class JobProblem(Wire):
     message: str
 
 
+class NotifyView(Wire):
+    """Somebody who is told of a job, and whether that was done."""
+
+    url: str = Field(description="What sort of address it is; the rest may be a secret")
+    on: list[str]
+    changed_percent: float | None
+    state: str = Field(description="waiting, sending, sent, failed, or not_needed")
+    attempts: int
+    error: str | None
+    sent_at: datetime | None
+
+
 class JobView(Wire):
     """A job as people see it."""
 
@@ -99,6 +129,12 @@ class JobView(Wire):
     reuse: bool
     deadline: datetime | None
     after: list[str] = Field(description="Jobs that this one comes after")
+    schedule_id: str | None = Field(default=None, description="The schedule that made it")
+    slot: datetime | None = Field(default=None, description="The slot of its schedule that it was made at")
+    parent_id: str | None = Field(default=None, description="The pipeline that this job is a step of")
+    step: str | None = Field(default=None, description="Which step of it")
+    previous_id: str | None = Field(default=None, description="Of a pipeline: the run that it goes on from")
+    notify: list[NotifyView] = Field(default=[], description="Who is told when the job has ended")
     state: JobState
     counts: JobCounts
     errors: dict[str, int] = Field(description="Failed items by error code")

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cache
+from typing import Any, Protocol
 
 from crant_core.datasets import Dataset
 from crant_core.kinds.base import KindSpec, Reuse
 from crant_core.times import TimeBase
 
 
-def addresses(
-    kind: KindSpec, dataset: Dataset, parameters: Mapping[str, object], moment: TimeBase
-) -> Callable[[str], str | None]:
-    """Return what gives each key of a job the address of its result: a sha256, or None where results are not shared.
+class Address(Protocol):
+    """Gives each key of a job the address of its result."""
+
+    def __call__(self, key: str, basis: str = "", since: datetime | None = None) -> str | None:
+        """Return a sha256, or None where results are not shared; see `PlannedItem.basis` and `Feed.since`."""
+
+
+def addresses(kind: KindSpec, dataset: Dataset, parameters: Mapping[str, object], moment: TimeBase) -> Address:
+    """Return what gives each key of a job the address of its result.
 
     Parameters
     ----------
@@ -27,20 +35,24 @@ def addresses(
         Its one point in time, which counts if the kind says so.
     """
     if kind.reuse is Reuse.NEVER:
-        return lambda key: None
+        return lambda key, basis="", since=None: None
     names = sorted(parameters) if kind.result_parameters is None else kind.result_parameters
     parts = {
         "kind": kind.name,
         "code": kind.code_version,
         "dataset": [dataset.name, dataset.datastack, dataset.server],
         "parameters": {name: parameters[name] for name in names if name in parameters},
-        "time": moment.timestamp.isoformat() if kind.reuse is Reuse.SAME_TIME else None,
     }
-    job = hashlib.sha256(json.dumps(parts, sort_keys=True).encode())
 
-    def address(key: str) -> str:
-        item = job.copy()
-        item.update(key.encode())
-        return item.hexdigest()
+    @cache
+    def of_job(time: datetime | None) -> Any:
+        at = {"time": time.isoformat() if time is not None and kind.reuse is Reuse.SAME_TIME else None}
+        return hashlib.sha256(json.dumps(parts | at, sort_keys=True).encode())
+
+    def address(key: str, basis: str = "", since: datetime | None = None) -> str:
+        item = of_job(since or moment.timestamp).copy()
+        item.update(f"{key} {basis}".encode() if basis else key.encode())
+        found: str = item.hexdigest()
+        return found
 
     return address

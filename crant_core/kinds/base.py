@@ -5,7 +5,8 @@ A kind is one folder `crant_core/kinds/<name>/`. `run.py` has plain functions, t
     plan(context, ids) -> Iterable[PlannedItem] what to do, and what is known at once to be impossible; a generator
                                                 keeps memory bounded, as items are stored while they come
     run(context, key) -> ItemResult             one item; called again after a crash, so it must be idempotent
-    finish(context, items) -> list[File]        what only the whole job can say
+    finish(context, items) -> list[File]        what only the whole job can say; items are read from the database while
+                                                they are iterated, from the beginning each time, and may be a million
 
 and maybe a fourth, for what is cheaper to fetch for many items at once than for each:
 
@@ -13,6 +14,15 @@ and maybe a fourth, for what is cheaper to fetch for many items at once than for
 
 If `prepare` fails with an error that may pass, the unit is tried again later. If it fails with any other, its items run
 one by one with `context.prepared` None, so that one bad item fails alone; `run` must be able to do without.
+
+A **pipeline** is a kind whose jobs are made of other jobs. It has no items of its own, and instead of `plan` and `run`
+
+    steps(context, ids) -> Pipeline             which jobs it is made of, and which of them come after which
+    feed(context, step) -> Feed                 what a step works on, said when it is planned: what it comes after is
+                                                done by then
+    is_like(run, other) -> bool                 whether one run goes on from another, of the same owner and label
+
+All its jobs are of the pipeline's one point in time. `finish` is called when all of them have ended.
 
 None of them knows SQL, Celery or HTTP. A unit of work reaches a worker *at least* once; a result takes effect
 *exactly* once, because the engine refuses writes under a lost lease.
@@ -23,22 +33,26 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from crant_core.errors import NotFound
 from crant_core.ids import RootId
 from crant_core.times import TimeBase
 
 if TYPE_CHECKING:
+    from crant_core.datasets import Dataset
     from crant_core.errors import CrantError
     from crant_core.sources.base import Source
 
 MAX_INLINE_IDS = 100_000
+AS_OF = "as_of"  #: the metric that says of which time a result is that serves at a later one: see `Feed.since`
 
 Scalar = str | int | float | bool | None
+Item = TypeVar("Item")
 
 
 class Parameters(BaseModel):
@@ -54,6 +68,17 @@ def check_list(value: object) -> object:
         message = f"{value!r} is a text, not a list; write {written}, in a terminal between single quotes"
         raise ValueError(message)  # noqa: TRY004 - what pydantic takes for a refusal
     return value
+
+
+def check_distinct(values: list[Item]) -> list[Item]:
+    """Refuse a list that names something twice."""
+    if len(set(values)) < len(values):
+        raise ValueError(f"{next(value for value in values if values.count(value) > 1)!r} is named twice")
+    return values
+
+
+Listed: TypeAlias = Annotated[list[Item], BeforeValidator(check_list)]  #: of parameters, said how it is written
+Formats: TypeAlias = Annotated[list[Item], BeforeValidator(check_list), AfterValidator(check_distinct)]
 
 
 class IdParameters(Parameters):
@@ -97,18 +122,44 @@ class KindSpec:
     runner: str  #: module with plan, run, finish
     items_per_unit: int  #: a guess for the first units; the next ones are sized by what these cost
     time_limit: int  #: seconds a unit may take before its process is killed
+    queue: Literal["cpu", "io"] = "cpu"  #: whether it computes, or waits for servers most of the time
     example: dict[str, object]
     largest_unit: int | None = None  #: items that a unit may have, whatever they cost; 20 times the guess if left out
     reuse: Reuse = Reuse.NEVER
     result_parameters: tuple[str, ...] | None = None  #: those an item's result depends on; all if left out
     makes_skeletons: bool = False  #: other kinds can work on what its jobs made
+    #: says what of the parameters cannot be on a dataset, as far as that needs no server; raises `InvalidInput`
+    check: Callable[[Any, Dataset], None] | None = None
     bytes_per_item: int | None = None  #: what an item fetches, roughly, for estimates
     ids_are_one_item: bool = False  #: as where they are a condition; then a job may have none
+    is_pipeline: bool = False  #: made of other jobs
 
     @property
     def most_items(self) -> int:
         """Items that a unit may have."""
         return self.largest_unit or 20 * self.items_per_unit
+
+
+@dataclass(frozen=True, kw_only=True)
+class EndedItem:
+    """An item of another job that has ended, well or not."""
+
+    key: str
+    metrics: Mapping[str, Any]
+    address: str | None = None  #: names its result, if that can serve others
+    error_code: str | None = None
+    error_message: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spent:
+    """What a job took."""
+
+    seconds: float = 0.0  #: of work, all processes together
+    requests: int = 0  #: sent to CAVE and its buckets
+    items: int = 0
+    reused: int = 0  #: items whose result existed
+    failed: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,10 +169,23 @@ class JobResults:
     kind: str
     parameters: Mapping[str, Any]
     read: Callable[[str], bytes]  #: read one of its artifacts by name; raises `NotFound`
+    id: str = ""
+    label: str = ""
+    state: str = "succeeded"
+    error: str | None = None  #: why it failed as a whole
+    time: TimeBase | None = None  #: its one point in time, once it was planned
+    items: Callable[[], Iterable[EndedItem]] = lambda: ()  #: read the items that have ended, in their order
+    ids: Callable[[], Sequence[int]] = lambda: ()  #: read the ids that it was given
+    spent: Spent = Spent()
+    steps: Callable[[], Mapping[str, JobResults]] = dict  #: of a pipeline: look at its jobs, by step
 
 
 def _no_other_job(job_id: str) -> JobResults:
     raise NotFound(f"there is no job {job_id}", value=job_id)
+
+
+def _no_pipeline() -> JobResults:
+    raise NotFound("this job is no step of a pipeline")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,6 +201,10 @@ class Context:
     check: Callable[[], None] = lambda: None
     results_of: Callable[[str], JobResults] = _no_other_job  #: raises `NotFound` if it is not the owner's
     prepared: Any = None  #: what the kind's `prepare` made for the items of this unit
+    is_step: bool = False  #: of a pipeline, which draws pictures itself
+    pipeline: Callable[[], JobResults] = _no_pipeline  #: look at the pipeline that this job is
+    #: find the run of a pipeline that this one goes on from: the one that is named, else the last one that was like it
+    previous: Callable[[str | None], JobResults | None] = lambda _: None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,11 +223,52 @@ class File:
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedItem:
-    """One thing to do, or one thing known at planning time to be impossible."""
+    """One thing to do, or one thing known at planning time to be impossible.
+
+    `basis` names what its result follows from besides the key and the parameters, such as the address of a skeleton.
+    """
 
     key: str
     error: CrantError | None = None
     metrics: dict[str, Scalar] = field(default_factory=dict)
+    basis: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One job of a pipeline."""
+
+    name: str
+    kind: str
+    after: tuple[str, ...] = ()  #: names of steps that must be done before it is planned
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pipeline:
+    """What a pipeline's job is made of."""
+
+    steps: Sequence[Step]
+    ids: Sequence[int]  #: what it works on: those that were given, or found
+    previous: str | None = None  #: the run it goes on from
+
+
+@dataclass(frozen=True, kw_only=True)
+class Feed:
+    """What a step works on.
+
+    Attributes
+    ----------
+    ids : sequence of int
+    parameters : mapping
+        Of its kind, without the ids.
+    since : mapping of str to datetime
+        By key: a time since which nothing changed that the item's result depends on. A result of that time serves,
+        though the kind's results serve at the same time only.
+    """
+
+    ids: Sequence[int]
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    since: Mapping[str, datetime] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.metadata import version
 from io import BytesIO
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 PARQUET = "application/vnd.apache.parquet"
 FORMAT_VERSION = 1
+_BATCH = 10_000  #: items
 
 
 def provenance(context: Context, spec: KindSpec, options: Parameters) -> dict[str, Scalar]:
@@ -54,6 +56,17 @@ def columns(rows: Mapping[str, tuple[str, Iterable[Any]]]) -> pa.Table:
 
     kinds = {name: pa.type_for_alias(kind) for name, (kind, _) in rows.items()}
     return pa.table({name: pa.array(rows[name][1], kind, from_pandas=True) for name, kind in kinds.items()})
+
+
+def in_batches(items: Iterable[DoneItem], table_of: Callable[[list[DoneItem]], pa.Table]) -> pa.Table:
+    """Make a table of items, of which no more than a batch is in memory: those of a million neurons are gigabytes."""
+    import pyarrow as pa
+
+    items = iter(items)
+    tables = [table_of(list(islice(items, _BATCH)))]
+    while batch := list(islice(items, _BATCH)):
+        tables.append(table_of(batch))
+    return pa.concat_tables(tables)
 
 
 def concatenated(name: str, tables: Iterable[pa.Table], meta: Mapping[str, Scalar]) -> list[File]:

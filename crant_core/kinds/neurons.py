@@ -10,7 +10,7 @@ from crant_core.errors import NotARoot
 from crant_core.identity import Outcome, outcomes
 from crant_core.ids import layer_of, parse_id
 from crant_core.kinds.base import Context, DoneItem, PlannedItem, Scalar
-from crant_core.kinds.files import columns
+from crant_core.kinds.files import columns, in_batches
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -92,15 +92,19 @@ def asked_of(metrics: Mapping[str, Scalar]) -> dict[int, float]:
 
 def neurons_table(items: Iterable[DoneItem], metrics: Sequence[str]) -> pa.Table:
     """Make one row for each id that was asked for: its root, the share of it in there, and metrics of the root."""
-    asked = [(one, share, item) for item in items for one, share in asked_of(item.metrics).items()]
-    return columns(
-        {
-            "asked_id": ("int64", [one for one, _, _ in asked]),
-            "root_id": ("int64", [parse_id(item.key) for _, _, item in asked]),
-            "share": ("float64", [share for _, share, _ in asked]),
-            **{name: ("int64", [item.metrics.get(name) for _, _, item in asked]) for name in metrics},
-        }
-    )
+
+    def batch(some: Sequence[DoneItem]) -> pa.Table:
+        asked = [(one, share, item) for item in some for one, share in asked_of(item.metrics).items()]
+        return columns(
+            {
+                "asked_id": ("int64", [one for one, _, _ in asked]),
+                "root_id": ("int64", [parse_id(item.key) for _, _, item in asked]),
+                "share": ("float64", [share for _, share, _ in asked]),
+                **{name: ("int64", [item.metrics.get(name) for _, _, item in asked]) for name in metrics},
+            }
+        )
+
+    return in_batches(items, batch)
 
 
 def _given(one: int, name: str, outcome: Outcome | None, first: Mapping[int, int]) -> GivenType:

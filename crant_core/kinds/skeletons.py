@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
 from time import perf_counter
 
 from crant_core.kinds.base import Context, DoneItem, File, ItemResult, KindSpec, Scalar
@@ -61,7 +63,13 @@ _COLUMNS: Mapping[str, str] = {
 
 
 def result(context: Context, spec: KindSpec, made: Made, formats: Sequence[str]) -> ItemResult:
-    """Write one neuron's files, and say how good its skeleton is and what it cost."""
+    """Write one neuron's files, and say how good its skeleton is and what it cost.
+
+    Source: one `is_latest` request, if nobody asked it: a job of another time may get these files too.
+    """
+    if made.is_latest is None:
+        [holds] = context.source.is_latest([made.root], context.time.timestamp)
+        made = replace(made, is_latest=bool(holds))
     began = perf_counter()
     files = tuple(_file(context, spec, made, form) for form in formats)
     cost = {"file_bytes": sum(len(file.data) for file in files), "writing_seconds": perf_counter() - began}
@@ -69,10 +77,11 @@ def result(context: Context, spec: KindSpec, made: Made, formats: Sequence[str])
     return ItemResult(metrics={name: numbers[name] for name in _COLUMNS if name in numbers}, files=files)
 
 
-def summary(context: Context, spec: KindSpec, items: Sequence[DoneItem], formats: Sequence[str]) -> list[File]:
+def summary(context: Context, spec: KindSpec, items: Iterable[DoneItem], formats: Sequence[str]) -> list[File]:
     """Summarize the job: the table of its neurons, `info` for Neuroglancer, and a picture if there is any neuron."""
     info = [_info(context, spec)] if "precomputed" in formats else []
-    return [table(context, spec, items, _COLUMNS), *info, *_pictures(context, spec, items)]
+    neurons, drawn = table(context, spec, items, _COLUMNS), list(islice(items, DRAWN_AT_MOST))
+    return [neurons, *info, *_pictures(context, spec, drawn, int(str(neurons.meta["n_neurons"])))]
 
 
 def _file(context: Context, spec: KindSpec, made: Made, form: str) -> File:
@@ -87,19 +96,18 @@ def _info(context: Context, spec: KindSpec) -> File:
     return File(name=INFO, media_type="application/json", data=precomputed.precomputed_info(facts), meta=facts)
 
 
-def _pictures(context: Context, spec: KindSpec, items: Sequence[DoneItem]) -> list[File]:
-    """Draw the first neurons; a job without any has no picture."""
-    drawn = items[:DRAWN_AT_MOST]
-    if not drawn:
+def _pictures(context: Context, spec: KindSpec, drawn: Sequence[DoneItem], total: int) -> list[File]:
+    """Draw the first neurons of all; a job without any has no picture, nor has a step of a pipeline."""
+    if not drawn or context.is_step:
         return []
     meta: dict[str, Scalar] = {
         **job_facts(context, spec),
         "format": "png",
         "view": "front: x right, y down",
         "n_drawn": len(drawn),
-        "n_neurons": len(items),
+        "n_neurons": total,
     }
-    data = draw(dict(_read(context, item) for item in drawn), caption=_caption(context, len(drawn), len(items)))
+    data = draw(dict(_read(context, item) for item in drawn), caption=_caption(context, len(drawn), total))
     return [File(name=PICTURE, media_type="image/png", data=data, meta=meta)]
 
 

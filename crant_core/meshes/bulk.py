@@ -9,12 +9,12 @@ from typing import Any, TypeVar
 from crant_core.errors import CrantError, DataMissing, InvalidParameters, NotFound, SkeletonError
 from crant_core.identity.validity import check_layer
 from crant_core.parsing import root_ids_of
+from crant_core.progress import Progress, reporting
 from crant_core.sources.cave import CaveSource
 from crant_core.sources.chunks import in_threads
 from crant_core.values import is_many
 
 FAILURES = (NotFound, DataMissing, SkeletonError)  #: what may be wrong with one neuron; all else concerns the server
-_QUIET_SECONDS = 2.0  # before a progress bar is worth showing
 _log = logging.getLogger(__name__)
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -70,23 +70,26 @@ def check_threads(threads: Any) -> None:
 
 
 def at_once(
-    function: Callable[[Item], Result], items: Sequence[Item], threads: int, *, progress: bool = False, what: str = ""
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
+    threads: int,
+    *,
+    progress: Progress = False,
+    what: str = "",
 ) -> list[Result]:
-    """Call a function with each item, some at a time; the first failure ends it.
+    """Call a function with each item, some at a time; the first failure ends it. `progress` counts items.
 
     Returns
     -------
     list
         In the order of the items.
     """
-    from tqdm import tqdm
-
     check_threads(threads)
-    with tqdm(total=len(items), desc=what, disable=not progress, delay=_QUIET_SECONDS, leave=False) as bar:
+    with reporting(progress, len(items), what) as done:
 
         def one(number: int) -> Result:
             result = function(items[number])
-            bar.update()
+            done(1)
             return result
 
         return in_threads(one, len(items), threads, progress=False)

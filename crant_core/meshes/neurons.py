@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from crant_core.mesh import Mesh
 from crant_core.meshes.bulk import as_asked, at_once, caught, check_omission, in_order, is_one, roots_of
 from crant_core.meshes.coverage import whole_pieces
 from crant_core.meshes.welding import welded
+from crant_core.progress import Progress
 from crant_core.sources.cave import CaveSource
 from crant_core.sources.chunkedgraph_requests import Ids
 
@@ -82,9 +83,12 @@ def whole_meshes(
     omit_failures: bool | None = None,
     threads: int = 5,
     *,
-    progress: bool = False,
+    progress: Progress = False,
+    each: Callable[[int, Kept | CrantError], None] = lambda root, outcome: None,
 ) -> dict[int, Kept | CrantError]:
     """Fetch whole meshes, each root once: from disk what is there, the others from the source.
+
+    `each` is called with every outcome as it comes, from several threads; `progress` counts what is not on disk.
 
     Returns
     -------
@@ -92,24 +96,33 @@ def whole_meshes(
         Errors only if `omit_failures` is not None; without it, they are raised.
     """
     store, space = (mesh_store(), source.graph.name) if source.dataset.lasting else (None, "")
+    distinct = list(dict.fromkeys(roots))
     found: dict[int, Kept | CrantError] = {}
     if store is not None:
-        kept = {root: store.get(space, root) for root in dict.fromkeys(roots)}
+        kept = {root: store.get(space, root) for root in distinct}
         found = {root: mesh for root, mesh in kept.items() if mesh is not None}
-    wanted = [root for root in dict.fromkeys(roots) if root not in found]
-    l2_ids = source.graph.leaves_many(np.array(wanted, dtype=np.uint64), _L2)
+    for root, outcome in found.items():
+        each(root, outcome)
+    wanted = [root for root in distinct if root not in found]
+    careful = caught(_fetcher(source, wanted, is_strict=omit_failures is None), omit_failures)
 
-    for root in wanted if omit_failures is None else ():
-        check_known(source, root, l2_ids[root])  # before anything is downloaded
+    def one(root: int) -> Kept | CrantError:
+        outcome = careful(root)
+        if store is not None and isinstance(outcome, Kept):
+            store.put(space, root, outcome)
+        each(root, outcome)
+        return outcome
 
-    def fetch(root: int) -> Kept:
-        mesh = _fetched(source, root, l2_ids[root])
-        if store is not None:
-            store.put(space, root, mesh)
-        return mesh
-
-    came = at_once(caught(fetch, omit_failures), wanted, threads, progress=progress, what="meshes")
+    came = at_once(one, wanted, threads, progress=progress, what="meshes")
     return found | dict(zip(wanted, came, strict=True))
+
+
+def _fetcher(source: CaveSource, roots: Sequence[int], *, is_strict: bool) -> Callable[[int], Kept]:
+    """Return what fetches each of some roots; if that is strict, what is none is refused before any download."""
+    l2_ids = source.graph.leaves_many(np.array(roots, dtype=np.uint64), _L2)
+    for root in roots if is_strict else ():
+        check_known(source, root, l2_ids[root])
+    return lambda root: _fetched(source, root, l2_ids[root])
 
 
 def check_known(source: CaveSource, root: int, l2_ids: Ids) -> None:

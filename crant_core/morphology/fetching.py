@@ -111,7 +111,7 @@ def _from_service(
 
 def _taken(order: Order, made: Made) -> Made:
     """Check and save a skeleton of the service, as one that is made here would be."""
-    share = order.choices.most_elsewhere
+    made, share = order.dated(made), order.choices.most_elsewhere
     if share is not None:
         made = replace(made, match=checked(order.source, made, share))
     if order.files is not None:

@@ -46,6 +46,8 @@ class Made:
         Why it is not what was asked for; empty if it is.
     match : float or None
         Share of nodes that lie in their neuron's voxels; None if nobody looked.
+    is_latest : bool or None
+        Whether its root holds at the time that is said of it; None if nobody looked.
     """
 
     root: int
@@ -58,6 +60,7 @@ class Made:
     cost: Mapping[str, float | int] = field(default_factory=dict)
     note: str = ""
     match: float | None = None
+    is_latest: bool | None = None
 
 
 def provenance(made: Made, dataset: Dataset, time: TimeBase) -> dict[str, Scalar]:
@@ -68,7 +71,8 @@ def provenance(made: Made, dataset: Dataset, time: TimeBase) -> dict[str, Scalar
     made : Made
     dataset : Dataset
     time : TimeBase
-        When it was made, or the time of the job; the root itself never changes.
+        When it was made, or the time of the job. The root itself never changes, but it may not hold then: `is_latest`
+        says so.
     """
     about = dataset_facts(dataset)
     engine = f" (engine {CODE_VERSION})" if made.method == WAVEFRONT else ""
@@ -78,6 +82,7 @@ def provenance(made: Made, dataset: Dataset, time: TimeBase) -> dict[str, Scalar
         "root_id": str(made.root),
         "timestamp": time.timestamp.isoformat(),
         "materialization_version": time.version,
+        **({} if made.is_latest is None else {"is_latest": made.is_latest}),
         "units": "nm",
         "frame": about["frame"],
         "method": made.method,

@@ -23,6 +23,7 @@ from crant_core.skeleton.engine import trace
 from crant_core.skeleton.skeletonization import skeletonize_mesh
 from crant_core.sources.base import Source
 from crant_core.sources.cave import CaveSource
+from crant_core.sources.limits import check_size
 
 Slot = AbstractContextManager[Any]  #: held while a processor is busy
 _log = logging.getLogger(__name__)
@@ -59,11 +60,20 @@ def make(source: Source, root: int, choices: Choices, slot: Slot | None = None) 
 
 
 def surface(source: Source, root: int) -> Kept:
-    """Return a neuron's whole surface; of a source without a chunkedgraph to ask, what it says is whole."""
+    """Return a neuron's whole surface; of a source without a chunkedgraph to ask, what it says is whole.
+
+    Raises
+    ------
+    NeedsMemory
+        It is larger than this process may work on.
+    CrantError
+        As `make`.
+    """
     if isinstance(source, CaveSource):
         found = whole_meshes(source, [root])[root]
         if isinstance(found, CrantError):
             raise found
+        check_size(root, len(found.mesh.vertices))
         return found
     return Kept(source.mesh(root), 0)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -36,20 +36,27 @@ class Order:
         Where skeletons are saved, as soon as each is made.
     time : TimeBase
         Of the call.
+    latest : mapping of int to bool
+        Which roots hold then.
     """
 
     source: CaveSource
     choices: Choices
     files: Files | None
     time: TimeBase
+    latest: Mapping[int, bool]
 
     def make(self, root: int, slot: Slot | None = None) -> Made:
         """Make and save a skeleton."""
-        made = make(self.source, root, self.choices, slot)
+        made = self.dated(make(self.source, root, self.choices, slot))
         if self.files is not None:
             with slot or nullcontext():
                 self.files.save(made, self.source.dataset, self.time)
         return made
+
+    def dated(self, made: Made) -> Made:
+        """Say of a skeleton whether its root holds at the time of the call."""
+        return replace(made, is_latest=self.latest[made.root])
 
     def neuron(self, root: int, made: Made) -> Any:
         """Return a skeleton as navis has it."""
@@ -75,8 +82,8 @@ def skeletonize_neuron(  # noqa: PLR0917 - the documented order
     """Make the skeleton of a neuron, or of several.
 
     Source: the neuron's whole mesh, see `get_mesh_neuron`; for the method `l2` what `get_l2_skeleton` asks, for
-    `service` what caveclient's `get_skeleton` asks. For `assert_id_match` the segmentation's bucket,
-    `POST …/root_timestamps` and `POST …/roots_binary`.
+    `service` what caveclient's `get_skeleton` asks; for all, `POST …/is_latest_roots` once. For `assert_id_match` the
+    segmentation's bucket, `POST …/root_timestamps` and `POST …/roots_binary`.
 
     Parameters
     ----------
@@ -123,7 +130,7 @@ def skeletonize_neuron(  # noqa: PLR0917 - the documented order
         A neuron for one id; a list for many and for a list of one, in input order, repetitions kept as copies.
         Positions and radii in nm; `id` is the root id; `soma` a node's number or None; rooted at the soma if there is
         one. `skeleton_method` says what made it, `quality` has its numbers and what it cost, `provenance` dataset,
-        time, frame, options and version.
+        time, whether the root holds then (`is_latest`), frame, options and version.
 
     Raises
     ------
@@ -172,7 +179,7 @@ def order_of(
     *,
     first: str = "",
 ) -> tuple[Order, list[int]]:
-    """Read what is to be done, and for which roots; nothing is fetched yet.
+    """Read what is to be done, and for which roots; all that is asked is which of them hold now.
 
     `first` names the method whose skeletons are taken where there are any.
     """
@@ -181,7 +188,9 @@ def order_of(
     files = None if save_to is None else files_for(save_to, roots, save_format, choices.asked(first))
     if files is not None:
         files.check(roots, source.dataset)
-    return Order(source, choices, files, TimeBase("live", datetime.now(UTC))), roots
+    time = TimeBase("live", datetime.now(UTC))
+    latest = dict(zip(roots, map(bool, source.graph.is_latest(roots, time.timestamp)), strict=True))
+    return Order(source, choices, files, time, latest), roots
 
 
 def ordered(client: Any, root_ids: Any, kwargs: Mapping[str, Any], *, first: str = "") -> tuple[Order, list[int]]:

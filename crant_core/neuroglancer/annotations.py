@@ -62,8 +62,8 @@ def annotate(
 ) -> None:
     """Do what `add_annotation_layer` does, in place."""
     values = _numbers(annotations)
-    resolution = resolution_of(scene, dataset)
-    add_layer(scene, layer_of(_path(values) if connected else values, name or "annotations", resolution))
+    called, resolution = "annotations" if name is None else name, resolution_of(scene, dataset)
+    add_layer(scene, layer_of(_path(values) if connected else values, called, resolution))
 
 
 def layer_of(values: NDArray[np.float64], name: str, resolution: Resolution) -> Layer:

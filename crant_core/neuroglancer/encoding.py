@@ -204,8 +204,10 @@ def _draw(scene: Scene, skeletons: Any, names: str | Sequence[str] | None, datas
 
 
 def _names(skeletons: list[Any], names: str | Sequence[str] | None) -> list[str]:
-    if names is None or isinstance(names, str):
-        return [names or name_of(skeleton) for skeleton in skeletons]
+    if names is None:
+        return [name_of(skeleton) for skeleton in skeletons]
+    if isinstance(names, str):
+        return [names] * len(skeletons)
     if len(names) != len(skeletons):
         message = f"there are {len(names)} names for {len(skeletons)} skeletons"
         raise InvalidInput(message, value=len(names), hint="give one for each, or one for all")

@@ -55,7 +55,8 @@ def draw(scene: Scene, skeleton: Any, name: str | None, dataset: str | Dataset |
     """Do what `add_skeleton_layer` does, in place."""
     lines = _lines(_nodes_of(skeleton)) * _nm_of(skeleton)
     resolution = resolution_of(scene, dataset)
-    add_layer(scene, layer_of((lines / resolution).round(_DIGITS), name or name_of(skeleton), resolution))
+    called = name_of(skeleton) if name is None else name
+    add_layer(scene, layer_of((lines / resolution).round(_DIGITS), called, resolution))
 
 
 def name_of(skeleton: Any) -> str:

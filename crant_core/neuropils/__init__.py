@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from crant_core.errors import WrongUnitWarning
+    from crant_core.cautions import WrongUnitWarning
     from crant_core.neuropils.containment import Containment
     from crant_core.neuropils.engine import Neuropils, prepare
     from crant_core.neuropils.meshes import load_neuropil_mesh

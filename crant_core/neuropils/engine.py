@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from crant_core.errors import InvalidInput, WrongUnitWarning
+from crant_core.cautions import WrongUnitWarning
+from crant_core.errors import InvalidInput
 from crant_core.mesh import Mesh
 from crant_core.neuropils.bounds import box
 from crant_core.neuropils.containment import Containment

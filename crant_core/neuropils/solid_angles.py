@@ -1,4 +1,4 @@
-"""How often a surface winds around points, compiled; `crant_core.neuropils.winding` is the twin in numpy."""
+"""How often a surface winds around points, compiled. The tests hold it to a twin in numpy."""
 
 from __future__ import annotations
 

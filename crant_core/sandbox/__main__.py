@@ -45,7 +45,7 @@ def _say(text: str) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Serve until interrupted."""
     options = _parser().parse_args(arguments)
-    listening = _listen(options.port)
+    listening = _listen(options.host, options.port)
     if not cache.is_ready():
         _say(f"{cache.NOTICE}\n")
     sandbox = open_sandbox(options.token, cache.open_world(), options.neurons)
@@ -58,16 +58,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     AnnouncingServer(config, sandbox).run([listening])
 
 
-def _listen(port: int) -> socket.socket:
+def _listen(host: str, port: int) -> socket.socket:
     """Take the port before the world is opened, so that a taken one is said at once."""
     try:
-        return socket.create_server((_HOST, port))
+        return socket.create_server((host, port))
     except OSError as error:
-        raise SystemExit(f"{_HOST}:{port} cannot be used: {error.strerror}; --port 0 takes any free port") from error
+        raise SystemExit(f"{host}:{port} cannot be used: {error.strerror}; --port 0 takes any free port") from error
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m crant_core.sandbox", description="An offline CAVE")
+    parser.add_argument("--host", default=_HOST, help="where it listens; 0.0.0.0 in a container")
     parser.add_argument("--port", type=int, default=0, help="0 takes any free port (default)")
     parser.add_argument(
         "--token",

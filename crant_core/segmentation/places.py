@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from crant_core.cautions import WrongUnitWarning
 from crant_core.datasets import Dataset
-from crant_core.errors import InvalidInput, OutOfBounds, WrongUnitWarning
+from crant_core.errors import InvalidInput, OutOfBounds
 from crant_core.sources.volumes import Scale
 
 _AXES = ["x", "y", "z"]

@@ -1,4 +1,4 @@
-"""Finds nodes that are not in the middle, as a slab's centre is not at branches, bends and flat places.
+"""Finds nodes that are not in the middle, as a ring's centre is not at branches, bends and flat places.
 
 Only those are moved (`crant_core.skeleton.arrays.nodes.recentred`): done to every node it would tear branches apart.
 """

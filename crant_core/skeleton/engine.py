@@ -1,15 +1,16 @@
-"""Skeletons from surfaces by slabs of equal geodesic distance: one pass, arrays throughout.
+"""Skeletons from surfaces by rings of equal geodesic distance: one pass, arrays throughout.
 
-1. Round to a grid, weld equal positions, leave out dust, halve long edges.
+1. Round to a grid, weld equal positions, leave out dust.
 2. Geodesic distance along edges from one end of each piece (Dijkstra's rule; the field has no other minimum).
-3. Slabs: connected sets of vertices with the same floor(distance / step), step = 3 mean edges. Thinner slabs shatter.
-4. Tree: each slab hangs from the slab of the lowest neighbour of its lowest vertex. No spanning tree is needed.
-5. Nodes: area-weighted centres of slabs; radii perpendicular to the neurite over own and adjacent slabs.
+3. Rings: faces are cut where the distance passes k + 1/2 steps; cuts that meet at an edge belong together. A step is
+   three mean edges, but of decimated meshes less than one: their long faces are cut several times.
+4. Tree: each ring hangs from the next one downhill. No spanning tree is needed.
+5. Nodes: centres of rings, weighted by length; radii across the neurite, or of the circle as large as the section.
 6. Prune twigs shorter than the neurite they hang from is thick; centre the nodes that fail; extend ends.
 7. Join pieces, find the soma, root the tree there.
 
-Wavefronts as rings were introduced for neurons by skeletor (Schlegel); the rule for the tree, the slabs' thickness and
-the corrections are this project's, and measured in `benchmarks/skeletons.py`.
+Wavefronts as rings were introduced for neurons by skeletor (Schlegel), as sets of vertices; cutting faces, the rule for
+the tree and the corrections are this project's, and measured in `benchmarks/skeletons.py`.
 """
 
 from __future__ import annotations
@@ -25,16 +26,15 @@ from crant_core.skeleton import backend, centring, twigs
 from crant_core.skeleton.backend import Backend
 from crant_core.skeleton.options import Options
 from crant_core.skeleton.quality import Quality, covered
-from crant_core.skeleton.slices import LARGEST, OFF_CENTRE, OFF_CENTRE_COARSE, Slices, Surface, step_length
-from crant_core.skeleton.soma import SAMPLES, Soma, sample, soma_within
-from crant_core.skeleton.surface import Part, finely_meshed, on_grid, without_dust
+from crant_core.skeleton.rings import ADJACENT, LARGEST, OFF_CENTRE, OFF_CENTRE_COARSE, Rings, Surface, step_length
+from crant_core.skeleton.soma import Soma, sample, soma_within
+from crant_core.skeleton.surface import Part, on_grid, without_dust
 from crant_core.skeleton.tree import Skeleton, heal, reroot
 
-CODE_VERSION = 4  #: raised whenever the same mesh gives another skeleton
+CODE_VERSION = 5  #: raised whenever the same mesh gives another skeleton
 
 _NEARLY_NOTHING = 2.0**-10  # nm
-_LONGEST = 3.0  # mean edges
-_JUDGED = 20_000  # vertices: their share is right within 0.3 %
+_JUDGED = 20_000  # cuts: their share is right within 0.3 %
 _TIP_RADII = 0.5  # an end stays this far from the farthest point of its surface
 
 Floats = NDArray[np.float64]
@@ -65,11 +65,14 @@ class Trace:
 
 
 class _Body(NamedTuple):
-    """A sliced surface with one node per slab: places slab by slab, nodes with parents before children, in nm."""
+    """A surface cut into rings, each of them a node, in nm; which nodes are alive, and which lie inside.
+
+    It is coarse if steps are shorter than its edges would have them.
+    """
 
     surface: Surface
-    slices: Slices
-    places: Floats
+    rings: Rings
+    coarse: bool
     centres: Floats
     radii: Floats
     alive: Flags
@@ -97,37 +100,56 @@ def trace(mesh: Mesh, options: Options | None = None, heavy: Backend | None = No
     options, heavy = options or Options(), heavy or backend.chosen()
     surface, origin = on_grid(mesh, heavy)
     part = without_dust(surface, options.min_component, heavy)
-    finer, part = finely_meshed(surface, part, _longest(surface, part, options), heavy)
-    body = _nodes(finer, part, options, heavy)
-    body, moved = _centred(body, OFF_CENTRE if finer is surface else OFF_CENTRE_COARSE, options, heavy)
-    del surface, finer
-    tree = twigs.subset(Skeleton(_with_tips(body, options), body.radii, body.slices.parents), body.alive)
+    body = _nodes(surface, part, options, heavy)
+    body, moved = _centred(body, options, heavy)
+    body = body._replace(centres=_with_tips(body, options))
+    tree = twigs.subset(Skeleton(body.centres, body.radii, body.rings.parents), body.alive)
     coverage = (1 - part.dropped) * _coverage(body, tree)
-    skeleton, soma = _finished(body, tree, options)
+    skeleton, soma = _finished(body, tree, options, heavy)
     quality = _quality(body, skeleton, soma) | {"pieces": tree.n_roots, "dropped": part.dropped}
     return _moved_back(skeleton, soma, Quality(**quality, moved=moved, coverage=coverage), origin)
 
 
-def _longest(surface: Surface, part: Part, options: Options) -> float:
-    """Return how long an edge may be, in nm: shorter than a slab is thick too, as a longer one tears it."""
-    limit = min(options.longest_edge, _LONGEST * part.total / part.edges * surface.grid)
-    return limit or np.inf
-
-
 def _nodes(surface: Surface, part: Part, options: Options, heavy: Backend) -> _Body:
-    """Slice the surface, and make each slab a node; short twigs are marked as dead."""
-    step = step_length(options.edges_per_step, part.total, part.edges)
-    slices = heavy.slice_surface(surface, part.seeds, step)
-    places, areas = heavy.gathered(surface, slices)
-    centres, squares = heavy.centroids(places, areas, slices.starts)
-    radii = heavy.across(places, areas, slices, centres, _directions(centres, slices.parents))
-    # A slab seen by nobody's weight: its spread, less what its thickness adds to it.
-    radii = np.where(np.isfinite(radii), radii, np.sqrt(np.maximum(squares - slices.step**2 / 12, 0)))
+    """Cut the surface into rings, and make each a node; short twigs are marked as dead."""
+    mean = part.total / part.edges
+    step = step_length(mean, options.edges_per_step, options.longest_step / surface.grid)
+    rings, coarse = heavy.cut_surface(surface, part.seeds, step), step < round(options.edges_per_step * mean)
+    centres = heavy.centroids(rings)
+    radii = _radii(rings, centres, coarse, heavy)
     alive = np.ones(len(centres), dtype=bool)
     if options.shave:
-        tree, factor = (centres, radii, slices.parents), options.twig_radii
+        tree, factor = (centres, radii, rings.parents), options.twig_radii
         alive = twigs.prune(*tree, min_length=options.min_twig, per_radius=factor)
-    return _Body(surface, slices, places, centres, radii, alive, alive)
+    return _Body(surface, rings, coarse, centres, radii, alive, alive)
+
+
+def _radii(rings: Rings, centres: Floats, coarse: bool, heavy: Backend) -> Floats:
+    """Return each node's mean distance from the surface around it, or the radius of the circle as large as its section.
+
+    The latter of coarse meshes, whose edges stand out beyond the neurite, and at branches, where rings are no circles.
+    """
+    directions = _directions(centres, rings.parents)
+    distances = heavy.across(rings, centres, directions)
+    sections = _with_adjacent(heavy.sections(rings, centres, directions), rings.parents)
+    circles = np.sqrt(np.maximum(sections, 0) / np.pi)
+    chosen = (_children(rings.parents) > 1) | coarse
+    return np.where(np.isfinite(distances) & ~(chosen & (circles > 0)), distances, circles)
+
+
+def _children(parents: Ints) -> Ints:
+    return np.bincount(parents[parents >= 0], minlength=len(parents))
+
+
+def _with_adjacent(values: Floats, parents: Ints) -> Floats:
+    """Average over each node, its parent, and its child if there is one only."""
+    child = np.flatnonzero(parents >= 0)
+    only = child[_children(parents)[parents[child]] == 1]
+    total, weight = values.copy(), np.ones(len(values))
+    for here, there in ((child, parents[child]), (parents[only], only)):
+        total[here] += ADJACENT * values[there]
+        weight[here] += ADJACENT
+    return np.asarray(total / weight)
 
 
 def _directions(centres: Floats, parents: Ints) -> Floats:
@@ -146,35 +168,33 @@ def _unit(vectors: Floats) -> Floats:
     return np.asarray(vectors / np.maximum(lengths, 1e-12)[:, None])
 
 
-def _centred(body: _Body, off_centre: float, options: Options, heavy: Backend) -> tuple[_Body, float]:
+def _centred(body: _Body, options: Options, heavy: Backend) -> tuple[_Body, float]:
     """Move those nodes into the middle that are not there, and judge which are inside. Also the share moved."""
     nodes = np.arange(len(body.centres))
     clearance, outside = _judged(body, nodes, body.centres, heavy)
     if not options.centre:
         return body._replace(inside=~outside), 0.0
-    doubtful = centring.doubtful(body.slices.parents, body.alive, body.radii, clearance, off_centre)
+    share = OFF_CENTRE_COARSE if body.coarse else OFF_CENTRE
+    doubtful = centring.doubtful(body.rings.parents, body.alive, body.radii, clearance, share)
     nodes = np.flatnonzero(doubtful | (body.alive & outside))
-    centres, moved = heavy.recentred(
-        body.places, body.surface.normals, body.slices, nodes, body.centres, LARGEST * body.radii
-    )
+    centres, moved = heavy.recentred(body.rings, nodes, body.centres, LARGEST * body.radii)
     outside[nodes[moved]] = _judged(body, nodes[moved], centres, heavy)[1]
     return body._replace(centres=centres, inside=~outside), float(moved.sum() / body.alive.sum())
 
 
 def _judged(body: _Body, nodes: Ints, centres: Floats, heavy: Backend) -> tuple[Floats, Flags]:
     """Return how far some nodes are from the surface, and which are outside of it."""
-    clearance, nearest = heavy.clearances(body.places, body.slices, nodes, centres)
-    normals = body.surface.normals[body.slices.order[nearest]]
-    return clearance, centring.outside(body.places[nearest], normals, centres[nodes])
+    clearance, nearest = heavy.clearances(body.rings, nodes, centres)
+    return clearance, centring.outside(body.rings.middles[nearest], body.rings.facing[nearest], centres[nodes])
 
 
 def _with_tips(body: _Body, options: Options) -> Floats:
-    """Return the nodes with each end moved towards the farthest point of its slab, or at a root the nearest."""
-    parents, slices = body.slices.parents, body.slices
-    children = np.bincount(parents[body.alive & (parents >= 0)], minlength=len(parents))
-    leaf, root = (children == 0) & (parents >= 0), (children == 1) & (parents < 0)
+    """Return the nodes with each end moved towards the farthest point of its surface, or at a root the nearest."""
+    parents, rings = body.rings.parents, body.rings
+    children = _children(np.where(body.alive, parents, -1))
+    leaf, root = (children == 0) & (parents >= 0) & (rings.farthest >= 0), (children == 1) & (parents < 0)
     ends = body.centres.copy()
-    for chosen, extreme in ((leaf, slices.farthest), (root, slices.nearest)):
+    for chosen, extreme in ((leaf, rings.farthest), (root, rings.nearest)):
         way = body.surface.places[extreme[chosen]] * body.surface.grid - ends[chosen]
         length = np.maximum(np.linalg.norm(way, axis=1), _NEARLY_NOTHING)
         share = np.clip(1 - _TIP_RADII * body.radii[chosen] / length, 0, options.tip_reach)
@@ -183,30 +203,32 @@ def _with_tips(body: _Body, options: Options) -> Floats:
 
 
 def _coverage(body: _Body, tree: Skeleton) -> float:
-    """Return the share of the surface that the tree covers, judged by about 20,000 vertices of it.
+    """Return the share of the surface that the tree covers, judged by about 20,000 cuts of it.
 
-    A pruned slab's vertices are held against the next node above that is alive.
+    A pruned ring's cuts are held against the next node above that is alive.
     """
-    above, up = list(range(len(body.alive))), body.slices.parents.tolist()
+    above, up = list(range(len(body.alive))), body.rings.parents.tolist()
     for node in np.flatnonzero(~body.alive).tolist():
         above[node] = above[up[node]]
-    rows = np.arange(0, len(body.places), max(1, len(body.places) // _JUDGED))
-    slab = np.searchsorted(body.slices.starts, rows, side="right") - 1
-    return covered(body.places[rows], (np.cumsum(body.alive) - 1)[np.array(above)[slab]], tree)
+    rows = np.arange(0, len(body.rings.middles), max(1, len(body.rings.middles) // _JUDGED))
+    ring = np.searchsorted(body.rings.starts, rows, side="right") - 1
+    return covered(body.rings.middles[rows], (np.cumsum(body.alive) - 1)[np.array(above)[ring]], tree)
 
 
-def _finished(body: _Body, skeleton: Skeleton, options: Options) -> tuple[Skeleton, Soma | None]:
+def _finished(body: _Body, tree: Skeleton, options: Options, heavy: Backend) -> tuple[Skeleton, Soma | None]:
     """Join pieces, find the soma, root the tree there."""
-    skeleton = heal(skeleton) if options.heal else skeleton
+    skeleton, moved_to = heal(tree) if options.heal else (tree, np.arange(tree.n_nodes))
     if not options.find_soma:
         return skeleton, None
     soma = soma_within(
-        _sample(body),
-        skeleton.nodes,
+        sample(body.rings.middles),
+        tree.nodes,
+        heavy.clearances(body.rings, np.flatnonzero(body.alive), body.centres)[0],
         min_ratio=options.soma_ratio,
         min_radius=options.soma_radius,
         reach=options.soma_reach,
     )
+    soma = replace(soma, node=int(moved_to[soma.node]))
     if not soma.found:
         return skeleton, soma
     if options.remove_soma_hairball:
@@ -214,17 +236,6 @@ def _finished(body: _Body, skeleton: Skeleton, options: Options) -> tuple[Skelet
         skeleton, soma = twigs.subset(skeleton, alive), replace(soma, node=int(alive[: soma.node].sum()))
     skeleton, moved_to = reroot(skeleton, soma.node)
     return skeleton, replace(soma, node=int(moved_to[soma.node]))
-
-
-def _sample(body: _Body) -> Floats:
-    """Choose points of what is followed of the surface."""
-    surface, order = body.surface, body.slices.order
-    if len(order) + len(surface.faces) > SAMPLES:
-        return sample(body.places)
-    row = np.full(len(surface.places), -1)
-    row[order] = np.arange(len(order))
-    faces = row[surface.faces]
-    return sample(body.places, faces[faces[:, 0] >= 0])
 
 
 def _quality(body: _Body, skeleton: Skeleton, soma: Soma | None) -> dict[str, Any]:

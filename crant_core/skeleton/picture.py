@@ -25,6 +25,7 @@ _MARGIN = 0.04
 _DPI = 150
 _POINTS_PER_INCH = 72.0
 _LINE_WIDTHS = (0.3, 1.5)  # points; a thin neurite must stay visible, a soma must not hide its neighbours
+_EDGES_AT_MOST = 50_000  # roughly: ends and branches are never left out
 _NAMES_AT_MOST = 12  # a longer legend would cover the neurons
 
 
@@ -96,6 +97,7 @@ def _lines(skeletons: Sequence[Skeleton], points_per_um: float) -> LineCollectio
     """Make one collection of all edges, the far ones first: where neurons cross, the nearer one is seen."""
     from matplotlib.collections import LineCollection
 
+    skeletons = _legible(skeletons)
     edges = np.concatenate([_edges(skeleton) for skeleton in skeletons])
     owners = np.repeat(np.arange(len(skeletons)), [(skeleton.parents >= 0).sum() for skeleton in skeletons])
     radii = np.concatenate([skeleton.radii[skeleton.parents >= 0] for skeleton in skeletons])
@@ -106,6 +108,24 @@ def _lines(skeletons: Sequence[Skeleton], points_per_um: float) -> LineCollectio
         linewidths=np.clip(2 * radii[far_first] / NM_PER_UM * points_per_um, *_LINE_WIDTHS),
         capstyle="round",
     )
+
+
+def _legible(skeletons: Sequence[Skeleton]) -> Sequence[Skeleton]:
+    """Return as many edges as a picture can show: matplotlib takes seconds for a million, which nobody sees."""
+    every = -(-sum(len(skeleton.nodes) for skeleton in skeletons) // _EDGES_AT_MOST)
+    return skeletons if every < 2 else [_thinned(skeleton, every) for skeleton in skeletons]  # noqa: PLR2004
+
+
+def _thinned(skeleton: Skeleton, every: int) -> Skeleton:
+    """Keep one node in so many, and all ends, branches and roots."""
+    parents, count = skeleton.parents, len(skeleton.nodes)
+    kept = np.bincount(parents[parents >= 0], minlength=count) != 1
+    kept |= (parents < 0) | (np.arange(count) % every == 0)
+    above = parents.copy()
+    while (passed := (above >= 0) & ~kept[above]).any():
+        above[passed] = parents[above[passed]]
+    number = np.cumsum(kept) - 1
+    return Skeleton(skeleton.nodes[kept], skeleton.radii[kept], np.where(above[kept] < 0, -1, number[above[kept]]))
 
 
 def _edges(skeleton: Skeleton) -> NDArray[np.float64]:

@@ -27,7 +27,7 @@ class Quality:
     moved : float
         Share of nodes that had to be put into the middle.
     coverage : float
-        Share of the surface's vertices within 1.5 radii + 100 nm of the skeleton; dropped ones count as missed.
+        Share of the surface's rings within 1.5 radii + 100 nm of the skeleton; what is dropped counts as missed.
     radius : float
         Median radius in nm.
     soma_ratio : float

@@ -68,7 +68,7 @@ def skeletonize_mesh(
     if method == METHOD:
         return trace(surface, Options(edges_per_step=step, heal=heal)).skeleton
     skeleton = trace_with_skeletor(weld(surface), waves, int(step))
-    return join_trees(skeleton) if heal else skeleton
+    return join_trees(skeleton)[0] if heal else skeleton
 
 
 def _in_nm(mesh: Any) -> Mesh:

@@ -58,21 +58,38 @@ def find_soma(
         See `crant_core.skeleton.options.Options`: `soma_ratio`, `soma_radius`, `soma_reach`.
     """
     points = sample(mesh.vertices, mesh.faces)
-    return soma_within(points, nodes, min_ratio=min_ratio, min_radius=min_radius, reach=reach)
+    limits = inscribed_radii(points, nodes)
+    return soma_within(points, nodes, limits, min_ratio=min_ratio, min_radius=min_radius, reach=reach)
 
 
 def soma_within(
-    points: NDArray[np.float64], nodes: NDArray[np.float64], *, min_ratio: float, min_radius: float, reach: float
+    points: NDArray[np.float64],
+    nodes: NDArray[np.float64],
+    limits: NDArray[np.float64],
+    *,
+    min_ratio: float,
+    min_radius: float,
+    reach: float,
 ) -> Soma:
-    """Find the soma among points of the surface: see `find_soma`."""
-    radii = inscribed_radii(points, nodes)
-    widest = int(radii.argmax())
+    """Find the soma among points of the surface: see `find_soma`. No node's radius is larger than its limit."""
+    widest, radius = _widest(points, nodes, limits)
     far = np.linalg.norm(nodes - nodes[widest], axis=1) > reach
-    rest = float(radii[far].max(initial=0.0))
-    ratio = float(radii[widest]) / rest if rest else float("inf")
+    _, rest = _widest(points, nodes, np.where(far, limits, 0))
+    ratio = radius / rest if rest else float("inf")
     x, y, z = nodes[widest].tolist()
-    found = bool(ratio >= min_ratio and radii[widest] >= min_radius)
-    return Soma(widest, (x, y, z), float(radii[widest]), ratio, found)
+    return Soma(widest, (x, y, z), radius, ratio, found=ratio >= min_ratio and radius >= min_radius)
+
+
+def _widest(points: NDArray[np.float64], nodes: NDArray[np.float64], limits: NDArray[np.float64]) -> tuple[int, float]:
+    """Find the largest inscribed radius, measuring only nodes whose limits are above the largest measured so far."""
+    widest, radius = 0, 0.0
+    for node in np.argsort(-limits, kind="stable").tolist():
+        if limits[node] <= radius:
+            break
+        x, y, z = points.T - nodes[node][:, None]
+        found = min(float(np.sqrt((x * x + y * y + z * z).min())), float(limits[node]))
+        widest, radius = (node, found) if found > radius else (widest, radius)
+    return widest, radius
 
 
 def inscribed_radii(points: NDArray[np.float64], nodes: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -12,7 +12,7 @@ from crant_core.errors import SkeletonError
 from crant_core.mesh import Mesh
 from crant_core.skeleton.arrays.surfaces import weld as weld_arrays
 from crant_core.skeleton.backend import Backend
-from crant_core.skeleton.slices import Surface
+from crant_core.skeleton.rings import Surface
 
 _CORNERS = 3
 _CELLS_LOG = 30  # of the longest side of the bounding box: the squares of three such numbers still add up in 64 bits
@@ -156,18 +156,3 @@ def without_dust(surface: Surface, min_diagonal: float, heavy: Backend) -> Part:
     dropped = float(pieces.sizes[dust].sum() / pieces.sizes.sum())
     edges = surface.faces.size - _CORNERS * faces
     return Part(pieces.labels, dust, pieces.seeds[~dust], dropped, surface.total - total, edges)
-
-
-def finely_meshed(surface: Surface, part: Part, longest: float, heavy: Backend) -> tuple[Surface, Part]:
-    """Halve the edges of the part that are longer than some nm. Vertices keep their numbers.
-
-    What is not part of it loses its faces.
-    """
-    if surface.longest * surface.grid <= longest:
-        return surface, part
-    faces = surface.faces[~part.dust[part.labels[surface.faces[:, 0]]]] if part.dust.any() else surface.faces
-    places, faces = heavy.split(surface.places, faces, int(longest / surface.grid))
-    if len(places) == len(surface.places):
-        return surface, part
-    surface = heavy.linked(places, faces, surface.grid)
-    return surface, part._replace(total=surface.total, edges=surface.faces.size)

@@ -98,14 +98,22 @@ def _sorted(
     return Skeleton(nodes[order], radii[order], new_index[parents[order]]), new_index[:-1]
 
 
-def heal(skeleton: Skeleton) -> Skeleton:
-    """Join all trees into one by the shortest bridges between their nodes (navis' method, through fastcore)."""
+def heal(skeleton: Skeleton) -> tuple[Skeleton, NDArray[np.int64]]:
+    """Join all trees into one by the shortest bridges between their nodes (navis' method, through fastcore).
+
+    Returns
+    -------
+    Skeleton
+        Parents before children.
+    ndarray, shape (n,), int64
+        The new index of each old node.
+    """
     if skeleton.n_roots == 1:
-        return skeleton
+        return skeleton, np.arange(skeleton.n_nodes)
     from navis_fastcore import heal_skeleton
 
     parents: NDArray[np.int64] = heal_skeleton(np.arange(skeleton.n_nodes), skeleton.parents, skeleton.nodes)
-    return in_order(skeleton.nodes, skeleton.radii, parents.astype(np.int64))
+    return _sorted(skeleton.nodes, skeleton.radii, parents.astype(np.int64))
 
 
 def reroot(skeleton: Skeleton, node: int) -> tuple[Skeleton, NDArray[np.int64]]:

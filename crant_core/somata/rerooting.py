@@ -11,8 +11,9 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from crant_core.cautions import WrongUnitWarning
 from crant_core.datasets import Dataset
-from crant_core.errors import InvalidInput, InvalidParameters, WrongUnitWarning
+from crant_core.errors import InvalidInput, InvalidParameters
 from crant_core.meshes.bulk import is_one
 from crant_core.registry import dataset_of
 from crant_core.skeleton import Soma

@@ -16,7 +16,7 @@ from crant_core.mesh import Mesh
 from crant_core.neuropils.solid_angles import winding_numbers
 from crant_core.skeleton import Options, Soma, trace
 from crant_core.skeleton.soma import inscribed_radii, sample
-from crant_core.somata.surfaces import COARSE_NM, is_large, outside_of
+from crant_core.somata.surfaces import is_large, outside_of
 
 MIN_RATIO = 1.65  #: neurites reach 1.3, a cut-off stump 1.63; somata on fine meshes 2.8, on decimated ones 1.68
 _REACH = 2.0  # radii from the middle, where the cell body has ended
@@ -24,7 +24,7 @@ _INSIDE = 0.25  # windings: half of what is halfway into a closed surface, for t
 NOWHERE = Soma(-1, (np.nan,) * 3, 0.0, 0.0, found=False)  #: of what has no inside
 
 _FINE = Options(find_soma=False, shave=False, heal=False)
-_COARSE = replace(_FINE, longest_edge=4 * COARSE_NM)
+_COARSE = replace(_FINE, longest_step=0.0)
 
 
 def search(mesh: Mesh, *, min_radius: float = 800.0, min_ratio: float = MIN_RATIO) -> Soma:

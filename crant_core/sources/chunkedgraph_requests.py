@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from http import HTTPStatus
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from crant_core.errors import InvalidId, InvalidParameters, SourceError
 from crant_core.ids import MAX_ID
+from crant_core.progress import Progress, reporting
 from crant_core.sources.failures import translated
 
 Ids = NDArray[np.uint64]
@@ -25,7 +26,6 @@ TICK = timedelta(milliseconds=1)  #: the chunkedgraph knows no finer time
 
 _LAYER_SHIFT = np.uint64(56)
 _REQUEST_ID = ("X-Request-ID", "X-Correlation-ID", "X-Cloud-Trace-Context")
-_QUIET_SECONDS = 2.0
 _TOO_MUCH = (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.GATEWAY_TIMEOUT)
 _HALVINGS = 4  # a sixteenth that fails too means that the server is at fault
 _HINT = "ids are integers from 0 (nothing) to 2**63 - 1, never floats"
@@ -66,27 +66,26 @@ def layers_of(ids: Ids) -> Ids:
     return ids >> _LAYER_SHIFT
 
 
-def batches(ids: Ids, size: int, *, progress: bool = False, what: str = "ids") -> Iterator[Ids]:
-    """Cut ids into batches; a bar is shown only if they take longer than two seconds.
+def batches(ids: Ids, size: int, *, progress: Progress = False, what: str = "ids") -> Iterator[Ids]:
+    """Cut ids into batches; a bar is shown only if they take longer than two seconds. `progress` counts ids.
 
     Raises
     ------
     InvalidParameters
         A batch has no size.
     """
-    if size < 1:
-        raise InvalidParameters(f"a batch of {size} ids is none", value=size, hint="give a batch_size of 1 or more")
-    starts: Iterable[int] = range(0, len(ids), size)
-    if progress and len(ids) > size:
-        from tqdm import tqdm
-
-        starts = tqdm(starts, desc=what, delay=_QUIET_SECONDS, leave=False)
-    for start in starts:
-        yield ids[start : start + size]
+    if isinstance(size, bool) or not hasattr(size, "__index__") or size < 1:
+        raise InvalidParameters(f"a batch of {size!r} ids is none", value=size, hint="give a batch_size of 1 or more")
+    shown = progress if callable(progress) else progress and len(ids) > size
+    with reporting(shown, len(ids), what) as done:
+        for start in range(0, len(ids), size):
+            part = ids[start : start + size]
+            yield part
+            done(len(part))
 
 
 def in_batches(
-    ids: Ids, size: int, ask: Callable[[Ids], Answer], *, progress: bool = False, what: str = "ids"
+    ids: Ids, size: int, ask: Callable[[Ids], Answer], *, progress: Progress = False, what: str = "ids"
 ) -> Iterator[tuple[Ids, Answer]]:
     """Ask about ids in batches; one that is too much for the server is asked in halves, and these in halves again.
 

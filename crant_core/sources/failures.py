@@ -10,6 +10,7 @@ import requests
 import urllib3
 
 from crant_core.errors import CrantError, SourceError, SourceUnavailable
+from crant_core.sources.limits import retry_after_of
 
 _TRANSIENT = (
     requests.ConnectionError,
@@ -65,7 +66,10 @@ def _from_status(error: requests.HTTPError, server: str) -> SourceError:
         hint = "the token is wrong, expired, or lacks permission for this dataset"
         return SourceError(f"{server} refused the token with {status}", value=status, hint=hint)
     if is_transient(status):
-        return SourceUnavailable(f"{server} answered {status}: {_brief(error)}", value=status)
+        wait = None if error.response is None else retry_after_of(error.response.headers)
+        found = SourceUnavailable(f"{server} answered {status}: {_brief(error)}", value=status)
+        found.retry_after = wait
+        return found
     return SourceError(f"{server} answered {status}: {_brief(error)}", value=status)
 
 

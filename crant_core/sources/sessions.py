@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from requests import PreparedRequest, Response, Session
@@ -9,8 +10,10 @@ from requests.adapters import BaseAdapter, HTTPAdapter
 from urllib3 import PoolManager, Retry
 
 from crant_core.sources.answers import check_complete, check_roots, check_rows, check_terms, read_within
-from crant_core.sources.limits import limiter, retry_after_of, server_of
+from crant_core.sources.limits import limiter, note_request, retry_after_of, server_of
+from crant_core.sources.patience import heeding
 from crant_core.sources.pool import CONNECTIONS, SERVERS, connections, proxies
+from crant_core.sources.watching import watcher
 
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 120.0  # between bytes; CAVE's own proxy waits longer, but by then another attempt is worth more
@@ -28,6 +31,7 @@ class BoundedAdapter(HTTPAdapter):
 
     def __init__(self, max_retries: Retry | int | None = 0) -> None:
         super().__init__(SERVERS, CONNECTIONS, max_retries, pool_block=True)
+        self.max_retries = heeding(self.max_retries)
 
     def init_poolmanager(self, *_: Any, **__: Any) -> None:
         """Have no connections of its own."""
@@ -61,12 +65,24 @@ class BoundedAdapter(HTTPAdapter):
             request.headers["Accept-Encoding"] = _END_IS_SEEN
         limits, server = limiter(), server_of(request.url or "")
         limits.wait(server)
-        response = super().send(request, *args, **kwargs)
-        limits.report(server, response.status_code, retry_after_of(response))
+        note_request()
+        response = self._send(request, *args, **kwargs)
+        limits.report(server, response.status_code, retry_after_of(response.headers))
         check_complete(response, read_within(response, ANSWER_SECONDS))
         for check in (check_roots, check_terms, check_rows):
             check(response)
         return response
+
+    def _send(self, request: PreparedRequest, *args: Any, **kwargs: Any) -> Response:
+        """Send, and say what came of it."""
+        moment, began, status = time.time(), time.perf_counter(), None
+        try:
+            response = super().send(request, *args, **kwargs)
+            status = response.status_code
+            return response
+        finally:
+            seconds = time.perf_counter() - began
+            watcher().answered(request.method or "", request.url or "", status, moment, seconds)
 
 
 class BoundedSession(Session):

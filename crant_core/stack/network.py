@@ -31,6 +31,15 @@ def answers(url: str) -> bool:
         return False
 
 
+def ticks(url: str) -> bool:
+    """Say whether the service at this address hears its clock."""
+    try:
+        beat = httpx.get(f"{url}/readyz", timeout=_PATIENCE, trust_env=False).json().get("beat")
+    except (httpx.HTTPError, ValueError):
+        return False
+    return bool(beat and beat["ticks"])
+
+
 def redis_answers(path: Path) -> bool:
     """Say whether a Redis answers on this socket and has loaded its data."""
     with socket.socket(socket.AF_UNIX) as client:

@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from crant_core.errors import StackError
-from crant_core.stack.network import answers, redis_answers
+from crant_core.stack.network import answers, redis_answers, ticks
 
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
@@ -89,9 +89,10 @@ def worker(children: int, api_url: str) -> Program:
     )
 
 
-def beat(schedule: Path) -> Program:
-    """Describe the clock."""
-    return Program(name="beat", command=_celery("beat", "--schedule", str(schedule), "--pidfile="))
+def beat(schedule: Path, api_url: str) -> Program:
+    """Describe the clock; it is ready when the API sees that it ticks."""
+    command = _celery("beat", "--schedule", str(schedule), "--pidfile=")
+    return Program(name="beat", command=command, is_ready=partial(ticks, api_url))
 
 
 def flower(host: str, port: int) -> Program:

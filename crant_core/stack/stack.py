@@ -19,6 +19,7 @@ import httpx
 
 import crant_core
 from crant_core.errors import StackError
+from crant_core.running import announce, withdraw
 from crant_core.sandbox import demo_dataset
 from crant_core.stack import programs
 from crant_core.stack.folder import DataFolder
@@ -43,6 +44,7 @@ class StackOptions:
     port: int = 8000  #: another one is chosen if it is taken
     flower_port: int = 5555  #: likewise
     workers: int = os.cpu_count() or 1  #: pool processes
+    public_url: str | None = None  #: where people reach the API, if not where it listens
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +52,7 @@ class RunningStack:
     """Where everything is. The password and tokens are for whoever started it."""
 
     url: str
+    public_url: str | None
     token: str
     is_first_start: bool
     flower_url: str
@@ -123,6 +126,8 @@ class Stack:
                 world.wait()  # others start meanwhile
             self._await_readiness()
             running = self._describe(environment)
+            announce(self.folder.path)
+            undo.callback(withdraw)
             self._undo = undo.pop_all()
         return running
 
@@ -146,6 +151,9 @@ class Stack:
             "FLOWER_BASIC_AUTH": f"{_FLOWER_USER}:{self.folder.secret('flower')}",
             "PYTHONUNBUFFERED": "1",
         }
+        if self.options.public_url:
+            own["CRANT_PUBLIC_URL"] = self.options.public_url
+        self._made_up = {name: value for name, value in defaults.items() if name not in os.environ}
         return defaults | os.environ | own | self._sandbox_environment(os.environ)
 
     def _sandbox_environment(self, given: Mapping[str, str]) -> dict[str, str]:
@@ -165,7 +173,7 @@ class Stack:
         found = [programs.redis(self.runtime / "redis.sock", data / "redis")] if _needs_redis() else []
         found += [programs.sandbox(self.sandbox_port)] if self.sandbox_port else []
         found += [programs.api(host, self.port), programs.worker(self.options.workers, self.url)]
-        return [*found, programs.beat(data / "beat" / "schedule"), programs.flower(host, self.flower_port)]
+        return [*found, programs.beat(data / "beat" / "schedule", self.url), programs.flower(host, self.flower_port)]
 
     def _await_readiness(self) -> None:
         began = time.monotonic()
@@ -183,6 +191,7 @@ class Stack:
         token = known if known and self._accepts(known) else self._new_token(environment)
         running = RunningStack(
             url=self.url,
+            public_url=self.options.public_url,
             token=token,
             is_first_start=token != known,
             flower_url=self.flower_url,
@@ -193,8 +202,13 @@ class Stack:
             wait=self._wait,
         )
         facts = ("url", "token", "flower_url", "flower_user", "flower_password", "sandbox_url")
-        self.folder.remember(**{name: getattr(running, name) for name in facts})
+        self.folder.remember(**{name: getattr(running, name) for name in facts}, **self._settings())
         return running
+
+    def _settings(self) -> dict[str, str | None]:
+        """Say where the parts are that the stack set up itself, for `crant doctor`; what the user set may be secret."""
+        names = ("CRANT_DATABASE_URL", "CRANT_BROKER_URL", "CRANT_ARTIFACTS_URL")
+        return {name: self._made_up.get(name) for name in names}
 
     def _accepts(self, token: str) -> bool:
         headers = {"Authorization": f"Bearer {token}"}

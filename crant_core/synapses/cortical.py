@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from difflib import get_close_matches
+from hashlib import sha256
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
+from warnings import warn
 
 import numpy as np
 import pandas as pd
 
 from crant_core import times
-from crant_core.errors import InvalidInput, InvalidParameters
+from crant_core.cautions import OutdatedRootWarning
+from crant_core.errors import InvalidInput, InvalidParameters, SourceError, TableNotFound
 from crant_core.parsing import root_ids_of
-from crant_core.sources.chunkedgraph_requests import JSON_IDS, batches
+from crant_core.progress import Progress
+from crant_core.sources.chunkedgraph_requests import JSON_IDS, asking, batches
 from crant_core.sources.table_requests import check_columns
 from crant_core.sources.tables import Tables
 from crant_core.synapses.rows import CENTRE, ENDS, ID, POST, PRE, joined, positions, synapse_table, without_axes
@@ -21,9 +27,11 @@ if TYPE_CHECKING:
     from crant_core.times import TimeBase, When
 
     Unit = tuple[float, float, float]
+    Parts = MutableMapping[str, pd.DataFrame]
 
 _TARGET = "target_id"
 _NM = (1.0, 1.0, 1.0)
+_EXAMPLES = 3
 
 
 def query_synapses(  # noqa: PLR0917 - the order that people know
@@ -41,7 +49,9 @@ def query_synapses(  # noqa: PLR0917 - the order that people know
     suffixes: Mapping[str, str] | None = None,
     batch_size: int = 10,
     ref_batch_size: int = 5000,
-    progress: bool = True,
+    progress: Progress = True,
+    *,
+    parts: Parts | None = None,
 ) -> pd.DataFrame:
     """Fetch synapses of root ids, and what other tables say about them.
 
@@ -50,7 +60,8 @@ def query_synapses(  # noqa: PLR0917 - the order that people know
     client : DatasetClient or CaveSource
         Whom to ask. The version is that of the client; of a source, the newest.
     root_ids : ids
-        One or many, roots of that version or time: they are not updated.
+        One or many, roots of that version or time: they are not updated. Of those that do not hold then nothing is
+        found; `OutdatedRootWarning` names them.
     pre, post : bool, default False
         Fetch synapses whose presynaptic, postsynaptic neuron is one of them. At least one of the two.
     reference_tables : sequence of str, optional
@@ -71,8 +82,13 @@ def query_synapses(  # noqa: PLR0917 - the order that people know
         By reference table, what is added to names of its columns that are there already; left out, `_<table>`.
     batch_size, ref_batch_size : int
         Roots, and synapses, in one request at most; never more than 45,000, which is 1 MB.
-    progress : bool, default True
-        Show a bar if it takes longer than two seconds.
+    progress : bool or callable, default True
+        Show a bar if it takes longer than two seconds; or what is called with how many ids were asked for, and how many
+        there are: roots of each side, then synapses of each reference table.
+    parts : mutable mapping, optional
+        Takes the answer to each request as it comes. What is in it already is not asked again: a call that failed or
+        was interrupted goes on where it stopped, if it is made once more with the same mapping. Answers of another
+        time are not taken, so with `live` give a `timestamp`.
 
     Returns
     -------
@@ -87,23 +103,32 @@ def query_synapses(  # noqa: PLR0917 - the order that people know
     InvalidInput
         Neither `pre` nor `post`.
     InvalidParameters
-        A batch, or the resolution, is none.
+        A batch, or the resolution, is none, or a suffix is for another table.
+    TableNotFound
     InvalidId, InvalidTime, VersionNotFound, SourceError
         As `get_synapses`. What the server cuts at its row limit is asked again in parts.
 
+    Warns
+    -----
+    OutdatedRootWarning
+
     Notes
     -----
-    Endpoints: as in `get_synapses`; the same for every reference table.
+    Endpoints: as in `get_synapses`; the same for every reference table; `is_latest_roots` for roots without synapses.
     """
     if not (pre or post):
         raise InvalidInput("neither pre nor post is asked for", hint="set pre=True, post=True or both")
+    further_tables = [reference_tables] if isinstance(reference_tables, str) else list(reference_tables or ())
+    _check_suffixes(suffixes or {}, further_tables)
     source, base = _whom(client, timestamp, live=live)
-    asker = _Asker(source, base, _unit(resolution), progress)
+    asker = _Asker(source, base, _unit(resolution), progress, {} if parts is None else parts)
     sides = [side for side, is_asked in ((PRE, pre), (POST, post)) if is_asked]
-    rows = asker.synapses(synapse_table, root_ids_of(root_ids), sides, batch_size)
+    roots = root_ids_of(root_ids)
+    rows = asker.synapses(synapse_table, roots, sides, batch_size)
+    _warn_of_outdated(source, base, roots, rows, sides)
     if omit_self_synapse:
         rows = rows[rows[PRE].to_numpy() != rows[POST].to_numpy()].reset_index(drop=True)
-    for table in [reference_tables] if isinstance(reference_tables, str) else reference_tables or ():
+    for table in further_tables:
         further = asker.references(table, rows[ID].to_numpy(), ref_batch_size)
         rows = merged(rows, further, (suffixes or {}).get(table, f"_{table}"))
     rows = rows if split_positions else _in_lists(rows)
@@ -124,9 +149,16 @@ def merged(rows: pd.DataFrame, further: pd.DataFrame, suffix: str) -> pd.DataFra
 class _Asker:
     """Asks in batches, at one time."""
 
-    def __init__(self, source: CaveSource, base: TimeBase, unit: Unit, progress: bool) -> None:
+    def __init__(
+        self,
+        source: CaveSource,
+        base: TimeBase,
+        unit: Unit,
+        progress: Progress,
+        parts: MutableMapping[str, pd.DataFrame],
+    ) -> None:
         self._source, self._base, self._unit, self._progress = source, base, unit, progress
-        self._tables = Tables(source)
+        self._tables, self._parts = Tables(source), parts
 
     def synapses(self, name: str | None, roots: Any, sides: Sequence[str], size: int) -> pd.DataFrame:
         table = name or synapse_table(self._source)
@@ -145,9 +177,33 @@ class _Asker:
     def _frames(self, table: str, column: str, ids: Any, size: int) -> Iterator[pd.DataFrame]:
         place = "" if column == _TARGET else CENTRE
         unique = np.unique(ids).astype(np.uint64)
-        for some in batches(unique, min(size, JSON_IDS), progress=self._progress, what=table):
-            where = {column: some.tolist()}
-            yield self._tables.select(table, where, self._base, resolution=self._unit, place=place)
+        for some in batches(unique, _most(size), progress=self._progress, what=table):
+            name = self._name(table, column, some)
+            if name not in self._parts:
+                self._parts[name] = self._select(table, {column: some.tolist()}, place)
+            yield self._parts[name]
+
+    def _select(self, table: str, where: Mapping[str, list[int]], place: str) -> pd.DataFrame:
+        try:
+            return self._tables.select(table, where, self._base, resolution=self._unit, place=place)
+        except SourceError as error:
+            known = self._known() if error.value == HTTPStatus.NOT_FOUND else [table]
+            if table in known:
+                raise
+            hint = f"known: {', '.join(get_close_matches(table, known, n=3, cutoff=0) or ['none'])}"
+            raise TableNotFound(
+                f"{self._source.dataset.name} has no table {table!r}", value=table, hint=hint
+            ) from error
+
+    def _known(self) -> list[str]:
+        with asking(self._source.dataset.server):
+            return list(self._source.client().materialize.get_tables(version=self._base.version))
+
+    def _name(self, table: str, column: str, ids: Any) -> str:
+        """Name an answer by all that it follows from."""
+        asked = sha256(np.ascontiguousarray(ids).tobytes()).hexdigest()[:16]
+        when = self._base.timestamp.isoformat()
+        return f"{self._source.dataset.name} {table} {column} {asked} {when} {self._base.version} {self._unit}"
 
 
 def _whom(client: Any, timestamp: When, *, live: bool) -> tuple[CaveSource, TimeBase]:
@@ -160,8 +216,36 @@ def _whom(client: Any, timestamp: When, *, live: bool) -> tuple[CaveSource, Time
     return found, times.resolve(found, when)
 
 
-def _unit(resolution: Sequence[float]) -> Unit:
-    unit = np.asarray(resolution, dtype=np.float64)
+def _most(size: Any) -> Any:
+    """Bound a number of ids; `batches` refuses what is none."""
+    return min(size, JSON_IDS) if hasattr(size, "__index__") else size
+
+
+def _check_suffixes(suffixes: Mapping[str, str], tables: Sequence[str]) -> None:
+    for name in suffixes:
+        if name not in tables:
+            hint = f"reference_tables: {', '.join(tables) or 'none'}"
+            raise InvalidParameters(f"a suffix is for {name!r}, which is no reference table", value=name, hint=hint)
+
+
+def _warn_of_outdated(source: CaveSource, base: TimeBase, roots: Any, rows: pd.DataFrame, sides: Sequence[str]) -> None:
+    """Ask about roots without synapses whether they hold at all; nothing is asked if there are none."""
+    found = np.concatenate([rows[side].to_numpy(np.int64) for side in sides])
+    without = np.setdiff1d(roots, found)
+    holds = source.graph.is_latest(without, base.timestamp) if len(without) else np.empty(0, dtype=bool)
+    outdated = without[~holds].tolist()
+    if outdated:
+        named = ", ".join(map(str, outdated[:_EXAMPLES])) + (" …" if len(outdated) > _EXAMPLES else "")
+        when = base.timestamp.isoformat()
+        message = f"{len(outdated)} roots do not hold at {when}, so they have no synapses: {named}"
+        warn(message, OutdatedRootWarning, stacklevel=3)
+
+
+def _unit(resolution: Any) -> Unit:
+    try:
+        unit = np.asarray(resolution, dtype=np.float64)
+    except (TypeError, ValueError):
+        unit = np.empty(0)
     if unit.shape != (3,) or not (np.isfinite(unit) & (unit > 0)).all():
         hint = "give nm along x, y and z, such as [1, 1, 1]"
         raise InvalidParameters(f"{resolution!r} is no resolution", value=str(resolution), hint=hint)

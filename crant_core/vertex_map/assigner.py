@@ -69,6 +69,9 @@ class VertexAssigner:
     mesh_label: NDArray[np.int64]
     method: NDArray[np.uint8]
 
+    def __repr__(self) -> str:
+        return f"VertexAssigner({self.coverage})"
+
     @property
     def vertices(self) -> NDArray[np.float64]:
         """Positions, (n, 3), nm."""

@@ -58,6 +58,19 @@ def l2_chunks(source: CaveSource, root: int) -> L2Chunks:
     return L2Chunks(ids.astype(np.int64), points, chunk_positions(ids, source.watershed.volume()))
 
 
+def points_of(source: CaveSource, l2_ids: Any) -> NDArray[np.float64]:
+    """Fetch the representative points of L2 ids, (k, 3), nm; NaN where the L2 cache knows none.
+
+    Source: `POST /l2cache/api/v1/table/{table}/attributes`.
+
+    Raises
+    ------
+    SourceError
+    """
+    ids = id_array(l2_ids)
+    return column(features_of(source, {0: ids}, [_WHERE]), ids, _WHERE)
+
+
 def l2_chunks_of(l2_ids: Any, points: ArrayLike, volume: Any) -> L2Chunks:
     """Read L2 ids and points that a caller has; a point that is not known is NaN.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,16 +11,17 @@ from pathlib import Path
 
 import httpx
 import pytest
+from playwright.sync_api import Page, expect
 
 from crant_core.jobs.model import Scope
 from crant_core.jobs.repository.tokens import TokenRepository
 from crant_core.stack.network import free_port
-from tests.fixtures.browser import CHROMIUM, Page, chromium
+from tests.fixtures.browser import chromium, errors_of, photograph
 from tests.fixtures.service import Service, running_service, until
 
 NO_ROOT = str((8 << 56) + (1 << 30))
 
-pytestmark = [pytest.mark.timeout(240), pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium")]
+pytestmark = [pytest.mark.timeout(480), pytest.mark.xdist_group("one browser for all of these")]
 
 
 @dataclass
@@ -29,35 +31,27 @@ class Desk:
     page: Page
     url: str
     service: Service
-    downloads: Path
     pictures: Path
+    errors: list[str]
 
     def visit(self, path: str) -> None:
-        self.page.open(self.url + path)
+        self.page.goto(self.url + path)
 
-    def shot(self, name: str, **look: object) -> None:
-        """Keep a picture, and see that nothing is wider than the screen."""
-        self.page.look(**look)
-        self.page.run("new Promise((done) => setTimeout(done, 300))")
-        self.page.picture(self.pictures / f"{name}.png")
-        assert self.page.run("document.documentElement.scrollWidth <= innerWidth"), name
-        self.page.look()
+    def shot(self, name: str, *, dark: bool = False, phone: bool = False) -> None:
+        photograph(self.page, self.pictures / f"{name}.png", dark=dark, phone=phone)
 
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     folder = tmp_path_factory.mktemp("desk")
     pictures = Path(os.environ.get("SCREENSHOTS") or folder / "pictures")
-    with running_service(f"sqlite:///{folder}/jobs.sqlite") as service, chromium(folder) as page:
-        url, token = (
-            serve(service),
-            TokenRepository(service.engine.database).create("alice", [Scope.READ, Scope.SUBMIT]),
-        )
+    with running_service(f"sqlite:///{folder}/jobs.sqlite") as service, chromium() as page:
+        url, errors = serve(service), errors_of(page)
+        token = TokenRepository(service.engine.database).create("alice", [Scope.READ, Scope.SUBMIT])
         service.start_worker(processes=1)
-        page.look()
-        page.open(f"{url}/login#{token}")  # as the link that `crant up` prints
-        page.until("location.pathname === '/'")
-        yield Desk(page, url, service, folder, pictures)
+        page.goto(f"{url}/login#{token}")  # as the link that `crant up` prints
+        page.wait_for_url(f"{url}/")
+        yield Desk(page, url, service, pictures, errors)
 
 
 def serve(service: Service) -> str:
@@ -78,35 +72,33 @@ def answers(url: str) -> bool:
 def test_submit_watch_retry_download(desk: Desk) -> None:
     page = desk.page
     fill_in(desk)
-    job_path = page.run("location.pathname")
+    job_page = page.url
     watch(desk)
-    page.click("form[action$='/retry'] button")
-    page.until("document.querySelector('.timeline').innerText.includes('retr')")
-    page.until("document.querySelector('.head .chip').innerText === 'partial'")
-    assert page.run("location.pathname") == job_path
+    page.get_by_role("button", name=re.compile("retry", re.IGNORECASE)).click()
+    expect(page.locator(".timeline")).to_contain_text("retr")
+    expect(page.locator(".head .chip")).to_have_text("partial")
+    assert page.url == job_page
     look_at_skeletons(desk)
-    page.click(".files a[href$='.swc']")
-    until(lambda: bool([*desk.downloads.glob("*.swc")]))
-    (swc,) = desk.downloads.glob("*.swc")
-    assert swc.read_text().startswith("#")
-    unexpected = [error for error in page.errors if "favicon" not in error]
-    assert unexpected == []
+    with page.expect_download() as downloading:
+        page.locator(".files a[href$='.swc']").click()
+    assert downloading.value.path().read_text().startswith("#")
+    assert [error for error in desk.errors if "favicon" not in error] == []
 
 
 def fill_in(desk: Desk) -> None:
     """Check first, as the page asks, then submit; with the keyboard where a mouse is not needed."""
     page = desk.page
     desk.visit("/new/skeletonize")
-    page.type("#p-ids", f"{root(desk)}\n{NO_ROOT}")
-    page.type("#label", "by hand")
+    page.locator("#p-ids").fill(f"{root(desk)}\n{NO_ROOT}")
+    page.get_by_label("label").fill("by hand")
     desk.shot("form")
-    page.click("button[value=check]")
-    page.until("document.querySelector('#estimate')?.innerText.includes('Submit 2 items')")
-    page.until("document.activeElement.id === 'estimate'")  # what a screen reader reads next
+    page.get_by_role("button", name="Check").click()
+    submit = page.get_by_role("button", name="Submit 2 items")
+    expect(submit).to_be_visible()
+    expect(page.locator("#estimate")).to_be_focused()  # what a screen reader reads next
     desk.shot("estimate", dark=True)
-    page.run("document.querySelector('button[value=submit]').focus()")
-    page.press("Enter", 13, text="\r")
-    page.until("location.pathname.startsWith('/jobs/')")
+    submit.press("Enter")
+    page.wait_for_url("**/jobs/*")
 
 
 def root(desk: Desk) -> str:
@@ -117,38 +109,36 @@ def root(desk: Desk) -> str:
 def watch(desk: Desk) -> None:
     """The page changes by itself, without being loaded again."""
     page = desk.page
-    page.run("window.same = true")
-    page.until("document.querySelector('.head .chip').innerText === 'partial'")
-    page.until("document.querySelector('form[action$=\"/retry\"] button') !== null")
-    assert page.run("window.same") is True
-    assert page.run("document.querySelector('[data-count=failed]').innerText") == "1"
-    assert "mesh_not_found" in page.text() or "not_a_root" in page.text()
+    page.evaluate("window.same = true")
+    expect(page.locator(".head .chip")).to_have_text("partial")
+    expect(page.get_by_role("button", name=re.compile("retry", re.IGNORECASE))).to_be_visible()
+    assert page.evaluate("window.same") is True
+    expect(page.locator("[data-count=failed]")).to_have_text("1")
+    expect(page.locator("body")).to_contain_text(re.compile("mesh_not_found|not_a_root"))
 
 
 def look_at_skeletons(desk: Desk) -> None:
     page = desk.page
-    page.until("document.querySelector('.skeletons').dataset.drawn === '1'")
-    before = page.run("document.querySelector('.stage canvas').toDataURL()")
-    page.run("document.querySelector('.stage canvas').focus()")
-    page.press("ArrowRight", 39)
-    page.until(f"document.querySelector('.stage canvas').toDataURL().length !== {len(before)}")
-    page.click(".thumbs button")
-    page.until("document.querySelector('.thumbs button').getAttribute('aria-pressed') === 'true'")
+    expect(page.locator(".skeletons")).to_have_attribute("data-drawn", "1")
+    drawn = "document.querySelector('.stage canvas').toDataURL()"
+    before = page.evaluate(drawn)
+    page.locator(".stage canvas").press("ArrowRight")
+    page.wait_for_function(f"(before) => {drawn} !== before", arg=before)
+    page.locator(".thumbs button").click()
+    expect(page.locator(".thumbs button")).to_have_attribute("aria-pressed", "true")
     desk.shot("job")
     desk.shot("job-dark", dark=True)
-    desk.shot("job-phone", width=390, height=844, phone=True)
+    desk.shot("job-phone", phone=True)
 
 
-def test_other_pages_fit_every_screen_and_every_control_has_a_name(desk: Desk) -> None:
-    for path in ("/", "/new", "/workers", "/storage", "/new/neuropil_matrices"):
-        desk.visit(path)
-        name = path.strip("/").replace("/", "-") or "jobs"
-        desk.shot(name)
-        desk.shot(f"{name}-phone", width=390, height=844, phone=True)
-        tree = desk.page.send("Accessibility.getFullAXTree")["nodes"]
-        controls = [
-            node for node in tree if node.get("role", {}).get("value") in ("button", "link", "textbox", "combobox")
-        ]
-        nameless = [node for node in controls if not node.get("ignored") and not node.get("name", {}).get("value")]
-        assert controls
-        assert nameless == []
+@pytest.mark.parametrize("path", ["/", "/new", "/workers", "/storage", "/new/neuropil_matrices"])
+def test_other_pages_fit_every_screen_and_every_control_has_a_name(desk: Desk, path: str) -> None:
+    desk.visit(path)
+    name = path.strip("/").replace("/", "-") or "jobs"
+    desk.shot(name)
+    desk.shot(f"{name}-phone", phone=True)
+    tree = desk.page.context.new_cdp_session(desk.page).send("Accessibility.getFullAXTree")["nodes"]
+    controls = [node for node in tree if node.get("role", {}).get("value") in ("button", "link", "textbox", "combobox")]
+    nameless = [node for node in controls if not node.get("ignored") and not node.get("name", {}).get("value")]
+    assert controls
+    assert nameless == []

@@ -156,6 +156,22 @@ def test_bad_input_is_one_clear_message(up: Up, words: list[str], told: str) -> 
     assert "Traceback" not in ran.stderr
 
 
+def test_the_doctor_looks_at_every_part_of_the_stack_that_runs_here(up: Up) -> None:
+    ran = up.crant("doctor", "--json")
+    found = {finding["name"].split(" for ")[0]: finding["is_well"] for finding in json.loads(ran.stdout)}
+    names = ("service", "token", "schema", "worker", "database", "broker", "store", "CAVE token")
+    assert found == dict.fromkeys(names, True)
+    assert ran.returncode == 0
+    assert json.loads((up.data / "secrets.json").read_text())["sandbox"] not in ran.stdout
+
+
+def test_the_stack_is_found_although_its_data_are_somewhere_else(up: Up) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "CRANT_DATA"}
+    ran = subprocess.run([CRANT, "kinds", "--json"], env=environment, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert "skeletonize" in [kind["name"] for kind in json.loads(ran.stdout)]
+
+
 def test_progress_is_streamed_until_the_job_ends(up: Up) -> None:
     body = {"kind": "skeletonize", "dataset": "demo", "params": {"ids": up.roots()}, "reuse": False}
     with up.http() as http:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from sqlalchemy import ColumnElement, Select
@@ -12,6 +13,7 @@ from crant_core.jobs.model import ItemState, JobState, Role
 from crant_core.jobs.repository import dispatch
 from crant_core.jobs.repository.jobs import NewJob, Viewer
 from crant_core.jobs.repository.planning import NewItem
+from crant_core.jobs.repository.units import ClaimedUnit
 from crant_core.jobs.retrying import patience
 from crant_core.jobs.tables import JobRow
 from tests.engine import ALICE, NOON, ROOT, Engine, a_file, an_outcome
@@ -28,10 +30,9 @@ def test_a_job_goes_from_plan_over_run_to_finish(engine: Engine) -> None:
     assert engine.see(job).state == JobState.FINISHING
     finish = engine.claimed()
     assert finish.role == Role.FINISH
-    assert [(row.key, names) for row, names in engine.units.done_items(job.id)] == [
-        ("1", ["1.swc"]),
-        ("2", ["2.swc"]),
-        ("3", ["3.swc"]),
+    done = [item for after in (-1, 1) for item in engine.units.done_items(job.id, after=after, limit=2)]
+    assert [(item.key, item.metrics, item.files) for item in done] == [
+        (key, {"n_nodes": 3}, (f"{key}.swc",)) for key in "123"
     ]
     engine.units.complete_finish(finish, [a_file("manifest.json")])
     job = engine.see(job)
@@ -282,3 +283,59 @@ def test_priority_goes_first_among_ones_own(engine: Engine) -> None:
     engine.submit(priority=0)
     urgent = engine.submit(priority=5)
     assert engine.dispatch.due()[0].job_id == urgent.id
+
+
+def test_items_that_were_not_begun_go_back_to_the_job(engine: Engine) -> None:
+    job = engine.planned(["1", "2", "3"], items_per_unit=3)
+    unit = engine.claim_run(job)
+    engine.units.complete_run(unit, [an_outcome(unit.items[0])], seconds=0.1, rest=unit.items[1:])
+    now = engine.see(job)
+    assert (now.state, now.succeeded, now.uncut, now.item_seconds) == (JobState.RUNNING, 1, 2, 0.1)
+    assert [item.key for item in engine.run_unit().items] == ["2", "3"]
+    assert engine.see(job).state == JobState.FINISHING
+
+
+class TestAwaited:
+    """A unit is awaited when a job of which nothing is being done waits for a process."""
+
+    @pytest.fixture
+    def unit(self, engine: Engine) -> ClaimedUnit:
+        return engine.claim_run(engine.planned(["1", "2"], items_per_unit=2, priority=1))
+
+    @pytest.mark.parametrize(
+        ("fields", "is_awaited"),
+        [({"owner": "bob"}, True), ({"owner": "bob", "priority": -5}, True), ({"priority": 1}, True), ({}, False)],
+        ids=["another owner's", "whatever their priority", "one's own", "but not one that is less urgent"],
+    )
+    def test_a_job_waits(self, engine: Engine, unit: ClaimedUnit, fields: dict[str, Any], is_awaited: bool) -> None:
+        engine.submit(**fields)
+        assert not engine.units.is_awaited(unit), "nobody was offered it yet"
+        engine.dispatch.lead("test")
+        assert len(engine.dispatch.due()) == 1
+        assert not engine.units.is_awaited(unit), "somebody free may take it"
+        engine.pass_time(1)
+        assert engine.units.is_awaited(unit) == is_awaited
+
+    def test_not_for_long(self, engine: Engine, unit: ClaimedUnit) -> None:
+        job = engine.planned(["1", "2"], owner="bob")
+        engine.dispatch.lead("test")
+        first, _ = engine.dispatch.due()
+        engine.pass_time(1)
+        assert engine.units.is_awaited(unit)
+        assert engine.units.claim(first.id, "other", "w")
+        assert not engine.units.is_awaited(unit), "the job has a process"
+        engine.control.pause(job.id)
+        assert not engine.units.is_awaited(unit)
+
+
+def test_an_offer_is_made_again_soon_only_if_its_message_cannot_be_in_the_broker(engine: Engine) -> None:
+    engine.planned(["1"])
+    engine.dispatch.lead("test")
+    assert len(engine.dispatch.due()) == 1
+    engine.pass_time(31)
+    assert engine.dispatch.due(in_line=True) == []
+    assert len(engine.dispatch.due()) == 1
+    engine.pass_time(31)
+    engine.dispatch.due(in_line=True)
+    engine.pass_time(30 * 20)
+    assert len(engine.dispatch.due(in_line=True)) == 1, "the message may be lost all the same"

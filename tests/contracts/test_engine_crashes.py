@@ -16,7 +16,7 @@ from crant_core.errors import (
     TimeLimit,
     WorkerLost,
 )
-from crant_core.jobs.model import ItemState, JobState, UnitState
+from crant_core.jobs.model import ItemState, JobState, Role, UnitState
 from crant_core.jobs.repository.units import ClaimedUnit
 from crant_core.jobs.retrying import patience
 from crant_core.jobs.tables import AttemptRow, JobRow, UnitRow
@@ -115,6 +115,16 @@ def test_what_may_pass_is_tried_a_number_of_times_with_longer_pauses(engine: Eng
     assert engine.jobs.error_counts(job.id) == {error.code: 1}
 
 
+def test_a_message_that_came_twice_does_not_cut_a_pause_short(engine: Engine) -> None:
+    # Units that had waited in the broker for long had been offered many times; each offer was a try without a pause.
+    engine.planned(["1"])
+    unit = engine.claimed()
+    engine.units.complete_run(unit, [an_outcome(unit.items[0], SourceUnavailable("503"))])
+    assert engine.units.claim(unit.id, "the same offer again", "w") is None
+    engine.pass_time(3)
+    assert engine.units.claim(unit.id, "and again", "w") is not None
+
+
 def test_items_that_may_pass_wait_while_the_others_of_their_unit_are_done(engine: Engine) -> None:
     job = engine.planned(["1", "2", "3"], items_per_unit=3)
     unit = engine.claimed()
@@ -158,3 +168,33 @@ def test_two_sweepers_take_a_unit_back_once(engine: Engine) -> None:
     assert engine.units.give_back(unit.token, WorkerLost()) is False
     with engine.database.reading() as session:
         assert [row.state for row in session.query(UnitRow).filter_by(job_id=job.id, role="run")].count("queued") == 2
+
+
+def wanting(seconds: float, error: SourceUnavailable) -> SourceUnavailable:
+    error.retry_after = seconds
+    return error
+
+
+def test_a_server_that_wants_to_be_left_alone_is_left_alone(engine: Engine) -> None:
+    asked = wanting(1200, SourceUnavailable("429"))
+    job = engine.planned(["1", "2"], items_per_unit=2)
+    unit = engine.claim_run(job)
+    engine.units.complete_run(unit, [an_outcome(unit.items[0], asked), an_outcome(unit.items[1])])
+    engine.pass_time(1199)
+    assert engine.claim_next() is None
+    engine.pass_time(1200 * 0.1 + 2)
+    again = engine.claimed()
+    engine.units.give_back(again.token, asked)  # as when the items of a unit are prepared together
+    engine.pass_time(1199)
+    assert engine.claim_next() is None
+    engine.pass_time(1200 * 0.1 + 2)
+    assert engine.claimed().items
+
+
+def test_a_plan_is_put_off_as_long_as_the_server_wants(engine: Engine) -> None:
+    plan = engine.claim_plan(engine.submit())
+    engine.units.give_back(plan.token, wanting(1200, SourceUnavailable("503")))
+    engine.pass_time(1199)
+    assert engine.claim_next() is None
+    engine.pass_time(1200 * 0.1 + 2)
+    assert engine.claimed().role == Role.PLAN

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from sqlalchemy import select
 
 from crant_core.errors import CrantError, LeaseLost, MeshNotFound, SourceUnavailable, TimeLimit, WorkerLost, WrongState
@@ -20,6 +22,8 @@ from tests.engine import ClockedDatabase, Engine, a_file, an_outcome
 
 OPEN = (UnitState.QUEUED, UnitState.RUNNING)
 ROLES = {JobState.WAITING: Role.PLAN, JobState.PLANNING: Role.PLAN, JobState.FINISHING: Role.FINISH}
+ERRORS = (None, None, MeshNotFound(), SourceUnavailable())
+WAYS = ("all", "first", "first and back")  #: of a unit's items: those done, and whether the job gets the others back
 CHOICE = st.integers(0, 100)
 
 
@@ -35,8 +39,14 @@ class Interleavings(RuleBasedStateMachine):
         self.jobs: list[tuple[JobRow, int]] = []
         self.held: list[ClaimedUnit] = []  #: in the hands of workers, living or thought dead
         self.tokens: list[tuple[int, str]] = []  #: messages that were delivered
-        self.submit(items=5, owner="alice", after=False, reuse=True)  # every story begins in the middle of things
-        self._work(self.engine.claimed())
+
+    @initialize(error=st.sampled_from([MeshNotFound(), SourceUnavailable()]), how=st.sampled_from(WAYS))
+    def begin(self, error: CrantError, how: str) -> None:
+        """Every story begins in the middle of things: two jobs with results in common, and something that failed."""
+        for owner, items in (("alice", 5), ("bob", 3)):
+            self.submit(items=items, owner=owner, after=False, reuse=True)
+            self._work(self.engine.claimed())
+        self._work(self.engine.units.take_known(self.engine.claimed()), error, how=how)
 
     @rule(items=st.integers(1, 5), owner=st.sampled_from(["alice", "bob"]), after=st.booleans(), reuse=st.booleans())
     @precondition(lambda self: len(self.jobs) < 4)
@@ -56,26 +66,71 @@ class Interleavings(RuleBasedStateMachine):
         unit_id, token = self.tokens[choice % len(self.tokens)]
         assert self.engine.units.claim(unit_id, token, "again") is None
 
-    @rule(choice=CHOICE, error=st.sampled_from([None, None, MeshNotFound(), SourceUnavailable()]), whole=st.booleans())
+    @rule(choice=CHOICE)
+    def a_message_comes_late(self, choice: int) -> None:
+        """Units are to be had as long as they are queued and their jobs go on, whoever heard of them and when."""
+        with self.database.reading() as session:
+            units = session.execute(select(UnitRow.id, UnitRow.state, UnitRow.job_id).order_by(UnitRow.id)).all()
+        unit = units[choice % len(units)]
+        [job] = [job for job, _ in self.jobs if job.id == unit.job_id]
+        is_free = unit.state == UnitState.QUEUED and JobState(self.engine.see(job).state).active
+        assert (self._claim(unit.id) is not None) == is_free
+
+    def _claim(self, unit_id: int) -> ClaimedUnit | None:
+        self.engine.tokens += 1
+        unit = self.engine.units.claim(unit_id, f"token-{self.engine.tokens}", "late")
+        if unit:
+            self.held.append(self.engine.units.take_known(unit) if unit.role == Role.RUN else unit)
+        return unit
+
+    @rule(choice=CHOICE, death=st.sampled_from(["crash", "silence", "cancel"]), idle=st.booleans())
     @precondition(lambda self: self.held)
-    def work(self, choice: int, error: CrantError | None, whole: bool) -> None:
+    def a_zombie_works(self, choice: int, death: str, *, idle: bool) -> None:
+        """A worker loses its unit, somebody else takes it if it is to be had, and then the first one goes on."""
+        unit = self.held.pop(choice % len(self.held))
+        if not self.engine.units.is_held(unit):
+            return
+        if death == "crash":
+            self.engine.units.give_back(unit.token, WorkerLost())
+        elif death == "silence":
+            self.pass_time(61)
+        else:
+            self.engine.control.cancel(unit.job.id)
+        self._claim(unit.id)
+        with pytest.raises(LeaseLost):
+            self._work(replace(unit, items=()) if idle else unit)
+
+    @rule(
+        choice=CHOICE,
+        error=st.sampled_from([None, None, MeshNotFound(), SourceUnavailable()]),
+        how=st.sampled_from(WAYS),
+    )
+    @precondition(lambda self: self.held)
+    def work(self, choice: int, error: CrantError | None, how: str) -> None:
         unit = self.held[choice % len(self.held)]
         is_holder = self.engine.units.is_held(unit)
         try:
-            self._work(unit, error, whole=whole)
+            self._work(unit, error, how=how)
         except LeaseLost:
             self.held.remove(unit)
         else:
             assert is_holder, "a write under a lost lease took effect"
 
-    def _work(self, unit: ClaimedUnit, error: CrantError | None = None, *, whole: bool = True) -> None:
+    def _work(self, unit: ClaimedUnit, error: CrantError | None = None, *, how: str = "all") -> None:
         if unit.role == Role.PLAN:
             count = {job.id: count for job, count in self.jobs}[unit.job.id]
-            self.engine.plan(unit, [NewItem(key=str(n), address=f"address {n}") for n in range(count)], 2)
+            items = [NewItem(key=str(n), address=f"address {n}") for n in range(count)]
+            if how == "first":
+                self.engine.plans.begin(unit)
+                self.engine.plans.add(unit, 0, items[:1])
+            else:
+                self.engine.plan(unit, items, 2)
         elif unit.role == Role.FINISH:
             self.engine.units.complete_finish(unit, [a_file("manifest.json")])
-        elif whole:
+        elif how == "all" or not unit.items:
             self.engine.units.complete_run(unit, [an_outcome(item, error) for item in unit.items])
+        elif how == "first and back":
+            self.engine.units.complete_run(unit, [an_outcome(unit.items[0], error)], rest=unit.items[1:])
         else:
             self.engine.units.record(unit, [an_outcome(item, error) for item in unit.items[:1]])
 
@@ -131,11 +186,26 @@ class Interleavings(RuleBasedStateMachine):
                 assert roles == {ROLES[state]: 1}
 
     @invariant()
+    def who_comes_after_another_begins_after_it(self) -> None:
+        for job, _ in self.jobs:
+            events = [event.type for event in self.engine.jobs.events(job.id)]
+            for other in self.engine.jobs.after(job.id) if "planning" in events else ():
+                assert {"succeeded", "partial"} & {event.type for event in self.engine.jobs.events(other)}
+
+    @invariant()
     def nothing_succeeds_twice(self) -> None:
         for job, _ in self.jobs:
             events = self.engine.jobs.events(job.id)
             ends = Counter(event.data["key"] for event in events if event.type == "item_succeeded")
             assert all(count == 1 for count in ends.values())
+
+    @invariant()
+    def nobody_makes_what_another_is_making(self) -> None:
+        at_work = [unit for unit in self.held if unit.job.reuse and self.engine.units.is_held(unit)]
+        with self.database.reading() as session:
+            is_open = set(session.scalars(select(ItemRow.id).where(ItemRow.state == ItemState.PENDING)))
+        making = Counter(item.address for unit in at_work for item in unit.items if item.id in is_open)
+        assert all(count == 1 for count in making.values())
 
     @invariant()
     def results_are_of_items_that_succeeded(self) -> None:

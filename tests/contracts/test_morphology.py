@@ -127,6 +127,23 @@ class TestForms:
             get_skeletons(READY, dataset, max_threads=-1)
         assert not asked(ours)
 
+    def test_each_says_whether_its_root_holds_at_the_time_it_names_after_one_request(self, dataset, ours, tmp_path):
+        outdated = roots_at(2)[0]
+        assert outdated not in live_roots()
+        roots = [outdated, READY[0]]
+        for make_them in (
+            lambda: skeletonize_neuron(dataset, roots, method="l2", save_to=tmp_path, save_format="swc"),
+            lambda: get_skeletons(roots, dataset),
+        ):
+            ours.control("DELETE", "log")
+            found = make_them()
+            assert [neuron.provenance["is_latest"] for neuron in found] == [False, True]
+            paths = [entry["path"] for entry in ours.control("GET", "log")["entries"]]
+            assert sum("is_latest_roots" in path for path in paths) == 1
+        heads = [(tmp_path / f"{root}.swc").read_text() for root in roots]
+        assert ["is_latest: False" in head for head in heads] == [True, False]
+        assert ["is_latest: True" in head for head in heads] == [False, True]
+
     def test_one_is_one_a_list_of_one_a_list_and_repetitions_are_copies(self, dataset):
         one, other = READY
         assert isinstance(skeletonize_neuron(dataset, str(one), method="l2"), navis.TreeNeuron)

@@ -10,11 +10,13 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from alembic import command
+from alembic.config import Config
 from pyarrow.parquet import write_table
-from sqlalchemy import delete, inspect, text
+from sqlalchemy import Connection, delete, inspect, text
 
 from crant_core.errors import LeaseLost
-from crant_core.jobs import schema, views
+from crant_core.jobs import schema
 from crant_core.jobs.model import JobState
 from crant_core.jobs.repository.results import TABLES
 from crant_core.jobs.tables import ArtifactRow, AttemptRow, EventRow, ItemRow, JobRow, UnitRow
@@ -34,6 +36,16 @@ SUMS = {
     "weight": [12.0, 0.5],
     "n_pre": [2, 2],
     "n_post": [3, 2],
+}
+CHANGES = {
+    "number": [0, 1],
+    "change": ["skeleton", "connection"],
+    "root_id": [A, A],
+    "old_id": [B, None],
+    "partner_id": [None, C],
+    "measure": ["cable_length_um", "weight"],
+    "before": [12.5, None],
+    "after": [13.0, 2.0],
 }
 SKELETON = {"n_nodes": 9, "cable_length_um": 12.5, "n_branches": 2, "n_ends": 3, "radius_nm": 80.0}
 
@@ -182,7 +194,8 @@ def test_every_query_of_the_page_finds_something_with_the_columns_it_names(engin
         ).id,
     }
     ended(engine, "skeletonize", {A: SKELETON})
-    assert len(QUERIES) == 7
+    ended(engine, "refresh", {A: {}}, a_table("changes.parquet", CHANGES, "refresh_changes"))
+    assert len(QUERIES) == 8
     for query in QUERIES:
         wanted = {name: value for name, value in names.items() if f":{name}" in query}
         assert asked(engine, query, **wanted), query
@@ -197,15 +210,21 @@ def test_the_page_lists_exactly_the_columns_there_are(engine: Engine, name: str)
     assert listed == [column["name"] for column in inspect(engine.database.engine).get_columns(name)]
 
 
-def test_views_survive_migrations_that_come_later(engine: Engine) -> None:
+def test_views_survive_migrations_that_come_later(database_url: str) -> None:
+    database = ClockedDatabase(database_url)
+    with database.engine.begin() as connection:
+        command.upgrade(migrations(connection), "0003")
+        connection.execute(text("CREATE VIEW neuron_summaries AS SELECT id AS job_id, error FROM jobs"))
+    schema.upgrade(database)
+    engine = Engine(database)
     job = ended(engine, "skeletonize", {A: SKELETON})
-    with engine.database.engine.begin() as connection:
-        views.drop(connection)
-        connection.execute(text("UPDATE alembic_version SET version_num = '0002'"))
-        for name in TABLES:
-            connection.execute(text(f"DROP TABLE {name}"))
-        for table, column in (("jobs", "share_key"), ("tokens", "last_used_at")):  # of the migration that comes later
-            connection.execute(text(f"ALTER TABLE {table} DROP COLUMN {column}"))
-    schema.upgrade(engine.database)
     assert [row["job_id"] for row in asked(engine, "SELECT job_id FROM neuron_summaries")] == [job.id]
-    assert schema.drift(engine.database) == []
+    assert schema.drift(database) == []
+    database.close()
+
+
+def migrations(connection: Connection) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(schema.__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    return config

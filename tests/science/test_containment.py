@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crant_core.errors import WrongUnitWarning
+from crant_core.cautions import WrongUnitWarning
 from crant_core.mesh import Mesh
 from crant_core.neuropils import prepare
 from tests.fixtures.shapes import joined

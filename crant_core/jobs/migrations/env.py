@@ -6,7 +6,8 @@ from typing import Any, Literal
 
 from alembic import context
 
-from crant_core.jobs.tables import Base, UtcDateTime
+from crant_core.jobs import schedule_tables
+from crant_core.jobs.tables import UtcDateTime
 
 
 def render_item(kind: str, item: Any, autogen_context: Any) -> str | Literal[False]:
@@ -16,7 +17,7 @@ def render_item(kind: str, item: Any, autogen_context: Any) -> str | Literal[Fal
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=Base.metadata,
+    target_metadata=schedule_tables.ScheduleRow.metadata,
     render_as_batch=True,  # SQLite changes a table by copying it
     compare_type=True,
     render_item=render_item,

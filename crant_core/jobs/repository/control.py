@@ -6,7 +6,7 @@ Each is one transaction that holds the job's row. Where it makes no sense in the
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, func, select, update
@@ -17,8 +17,10 @@ from crant_core.jobs.database import Database
 from crant_core.jobs.model import ITEM_TRANSITIONS, UNIT_TRANSITIONS, ItemState, JobState, Role, UnitState, before
 from crant_core.jobs.repository.ending import add_unit, start_finish
 from crant_core.jobs.repository.events import append, enter, lock_job, move
+from crant_core.jobs.repository.pipelines import current_steps, start_again
 from crant_core.jobs.tables import AttemptRow, DependencyRow, ItemRow, JobRow, UnitRow
 
+_OPEN = tuple(state for state in JobState if not state.ended)
 _GOOD_ENOUGH = (JobState.SUCCEEDED, JobState.PARTIAL)  #: of a job that others come after: there are results
 
 
@@ -36,7 +38,7 @@ class ControlRepository:
         WrongState
             It has ended already.
         """
-        return self._change(job_id, _cancel)
+        return self._change(job_id, cancel)
 
     def pause(self, job_id: str) -> JobRow:
         """Start nothing new of a job; units that run are done.
@@ -70,13 +72,13 @@ class ControlRepository:
 
     def overdue(self) -> int:
         """Fail the jobs whose deadline has passed, and count them."""
-        late = (JobRow.deadline < self.database.now(), JobRow.state.in_([s for s in JobState if not s.ended]))
+        late = (JobRow.deadline < self.database.now(), JobRow.state.in_(_OPEN))
         return self._change_all(late, _expire)
 
     def release(self) -> int:
         """Start the jobs whose predecessors are done, fail those with one that failed, and count both."""
         unfinished = select(DependencyRow.job_id).join(JobRow, JobRow.id == DependencyRow.after_id)
-        going_on = unfinished.where(JobRow.state.in_([s for s in JobState if not s.ended]))
+        going_on = unfinished.where(JobRow.state.in_(_OPEN))
         free = (JobRow.state == JobState.WAITING, JobRow.id.not_in(going_on))
         return self._change_all(free, _release)
 
@@ -103,16 +105,19 @@ def _state(job: JobRow) -> JobState:
     return JobState(job.state)
 
 
-def _cancel(session: Session, job: JobRow, now: datetime) -> None:
+def cancel(session: Session, job: JobRow, now: datetime) -> None:
+    """End a locked job; raises `WrongState` if it has ended."""
     if _state(job).ended:
         raise _wrong(job, "cancelled", "it has ended; start it again with retry")
     _stop(session, job, now, "cancelled")
     move(session, job, now, JobState.CANCELLED)
+    _each_step(session, job, now, cancel, _OPEN)
 
 
 def _expire(session: Session, job: JobRow, now: datetime) -> None:
     _stop(session, job, now, DeadlineExceeded.code)
     _fail(session, job, now, DeadlineExceeded(f"not done at {job.deadline:%Y-%m-%d %H:%M:%S} UTC"))
+    _each_step(session, job, now, cancel, _OPEN)
 
 
 def _stop(session: Session, job: JobRow, now: datetime, why: str) -> None:
@@ -138,6 +143,7 @@ def _pause(session: Session, job: JobRow, now: datetime) -> None:
     resume_to = job.state
     move(session, job, now, JobState.PAUSED)
     job.resume_to = resume_to
+    _each_step(session, job, now, _pause, [state for state in _OPEN if state is not JobState.PAUSED])
 
 
 def _resume(session: Session, job: JobRow, now: datetime) -> None:
@@ -146,12 +152,18 @@ def _resume(session: Session, job: JobRow, now: datetime) -> None:
     enter(job, now, JobState(job.resume_to or JobState.RUNNING))
     job.resume_to = None
     append(session, job, now, "resumed")
+    _each_step(session, job, now, _resume, (JobState.PAUSED,))
 
 
 def _retry(session: Session, job: JobRow, now: datetime) -> None:
     resting = _state(job) if job.resume_to is None else JobState(job.resume_to)
     if not (resting.ended or resting is JobState.RUNNING) or resting is JobState.SUCCEEDED:
         raise _wrong(job, "retried", "wait until it has ended")
+    if job.parent_id is not None:
+        raise _wrong(job, "retried", f"it is a step of job {job.parent_id}; retry that one")
+    if job.started_at is not None and current_steps(session, job.id):
+        _retry_steps(session, job, now)
+        return
     again = _reopen(session, job)
     if not again and not resting.ended:
         raise _wrong(job, "retried", "nothing of it has failed so far")
@@ -159,6 +171,31 @@ def _retry(session: Session, job: JobRow, now: datetime) -> None:
     if resting.ended:
         _restart(session, job, now)
     append(session, job, now, "retried", items=again)
+
+
+def _retry_steps(session: Session, job: JobRow, now: datetime) -> None:
+    if not _state(job).ended:
+        raise _wrong(job, "retried", "wait until it has ended")
+    job.error_code, job.error_message, job.deadline = None, None, None
+    if start_again(session, job, now):
+        move(session, job, now, JobState.RUNNING)
+    else:
+        start_finish(session, job, now)
+    append(session, job, now, "retried")
+
+
+def _each_step(
+    session: Session,
+    job: JobRow,
+    now: datetime,
+    change: Callable[[Session, JobRow, datetime], None],
+    states: Collection[JobState],
+) -> None:
+    """Do to the steps of a pipeline what is done to it; locked in their order, after it."""
+    for step in current_steps(session, job.id):
+        locked = lock_job(session, step.id)
+        if _state(locked) in states:
+            change(session, locked, now)
 
 
 def _reopen(session: Session, job: JobRow) -> int:
@@ -194,10 +231,9 @@ def _comes_after(session: Session, job: JobRow) -> bool:
 
 
 def _release(session: Session, job: JobRow, now: datetime) -> None:
-    ended = (
-        select(JobRow).join(DependencyRow, DependencyRow.after_id == JobRow.id).where(DependencyRow.job_id == job.id)
-    )
-    bad = [other for other in session.scalars(ended) if other.state not in _GOOD_ENOUGH]
+    needed = select(JobRow).join(DependencyRow, DependencyRow.after_id == JobRow.id)
+    needed = needed.where(DependencyRow.job_id == job.id, DependencyRow.needed)
+    bad = [other for other in session.scalars(needed) if other.state not in _GOOD_ENOUGH]
     if bad:
         _stop(session, job, now, DependencyFailed.code)
         _fail(session, job, now, DependencyFailed(f"job {bad[0].id}, which this one comes after, {bad[0].state}"))

@@ -3,6 +3,7 @@
 Messages are hints: they may be lost, doubled or late. Units reach the broker through a window, in turns over owners
 and over each owner's jobs, so that a million items neither flood the broker nor starve a five-neuron job. The window
 holds little work, not many units: what waits in the broker waits in line, and nobody can get in front of it any more.
+Each queue has a window of its own, as its workers are others.
 """
 
 from __future__ import annotations
@@ -19,14 +20,17 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from crant_core.errors import WorkerLost
-from crant_core.jobs.model import ACTIVE, JobState, Role, UnitState
+from crant_core.jobs.model import ACTIVE, JobState, Queue, Role, UnitState
 from crant_core.jobs.repository.control import ControlRepository
 from crant_core.jobs.repository.cutting import cut
 from crant_core.jobs.repository.load import View, look
+from crant_core.jobs.repository.moments import is_past, is_since
+from crant_core.jobs.repository.pipelines import PipelineRepository
 from crant_core.jobs.repository.units import UnitRepository
 from crant_core.jobs.tables import JobRow, LeaderRow, UnitRow
 
 _LEADER = "dispatcher"
+_PATIENT = 20  #: times as long a message is waited for that may be in the broker
 _REIGN = timedelta(seconds=5)
 
 
@@ -40,6 +44,8 @@ class DueUnit:
     job_id: str
     kind: str
     urgent: bool = False  #: nothing of its job is running or waiting in the broker: it goes to the front
+    queue: Queue = Queue.CPU
+    traceparent: str | None = None  #: of its job's submission
 
 
 class DispatchRepository:
@@ -49,13 +55,14 @@ class DispatchRepository:
         self.units = units
         self.database = units.database
         self.control = ControlRepository(units.database)
+        self.pipelines = PipelineRepository(units.database)
         self.window = window
         self.rehint = timedelta(seconds=rehint_seconds)
 
     def lead(self, holder: str) -> bool:
         """Become or stay the one dispatcher; it loses the post when silent for five seconds."""
         now = self.database.now()
-        free = or_(LeaderRow.holder == holder, LeaderRow.until < now)
+        free = or_(LeaderRow.holder == holder, is_past(LeaderRow.until, now))
         crown = update(LeaderRow).where(LeaderRow.name == _LEADER, free).values(holder=holder, until=now + _REIGN)
         try:
             with self.database.writing() as session:
@@ -76,25 +83,33 @@ class DispatchRepository:
 
     def expire(self) -> int:
         """Take back units whose worker has been silent for longer than its lease."""
-        over = UnitRow.lease_until < self.database.now()
+        over = is_past(UnitRow.lease_until, self.database.now())
         with self.database.reading() as session:
             tokens = list(session.scalars(select(UnitRow.token).where(UnitRow.state == UnitState.RUNNING, over)))
         error = WorkerLost("the worker was silent for longer than its lease")
         return sum(self.units.give_back(token, error) for token in tokens if token is not None)
 
     def look_after(self) -> int:
-        """Fail jobs whose deadline has passed, start those that waited for others; return how many."""
-        return self.control.overdue() + self.control.release()
+        """Fail jobs whose deadline has passed, start those that waited for others, end pipelines; return how many."""
+        return self.control.overdue() + self.control.release() + self.pipelines.settle()
 
-    def due(self) -> list[DueUnit]:
-        """Mark the next units as offered and return them; never more than the window has room for."""
+    def due(self, *, in_line: bool = False) -> list[DueUnit]:
+        """Mark the next units as offered and return them; never more than the window has room for.
+
+        Parameters
+        ----------
+        in_line : bool
+            Messages wait in the broker. Then those of units that nobody has taken are probably among them, and offers
+            are made again much later: each is one more message to be taken for nothing.
+        """
         now = self.database.now()
+        stale = now - self.rehint * (_PATIENT if in_line else 1)
         with self.database.reading() as session:
-            view = look(session, window=self.window, now=now, stale=now - self.rehint)
-            jobs = session.scalars(_jobs_with(_ready(now, now - self.rehint), view.room)).all() if view.room else []
+            view = look(session, window=self.window, now=now, stale=stale)
+            jobs = session.scalars(_jobs_with(_ready(now, stale), view.room)).all() if view.room else []
         self._cut(jobs, view)
         with self.database.reading() as session:
-            units = _next(session, jobs, _ready(now, now - self.rehint), view)
+            units = _next(session, jobs, _ready(now, stale), view)
         if units:
             self._mark([unit.id for unit in units], now)
         return units
@@ -114,6 +129,12 @@ class DispatchRepository:
             session.execute(update(UnitRow).where(UnitRow.id.in_(unit_ids)).values(hint_at=at))
 
 
+def since_last_look(session: Session, now: datetime) -> float | None:
+    """Return the seconds since a dispatcher last said that it leads; None if there never was one."""
+    until = session.scalar(select(LeaderRow.until).where(LeaderRow.name == _LEADER))
+    return None if until is None else max(0.0, (now - until + _REIGN).total_seconds())
+
+
 def _next(session: Session, jobs: Iterable[JobRow], ready: ColumnElement[bool], view: View) -> list[DueUnit]:
     """Take turns over owners; of one owner's units, the first of each job comes before the second of any.
 
@@ -130,7 +151,11 @@ def _next(session: Session, jobs: Iterable[JobRow], ready: ColumnElement[bool], 
     queues = [sorted(ranked, key=itemgetter(0)) for ranked in waiting.values() if ranked]
     rounds = zip_longest(*sorted(queues, key=lambda ranked: ranked[0][0]))
     in_turn = (entry[1] for entry in chain.from_iterable(rounds) if entry)
-    return [candidate.unit for candidate in in_turn if view.admits(candidate.cost, urgent=candidate.unit.urgent)]
+    return [
+        candidate.unit
+        for candidate in in_turn
+        if view.admits(candidate.unit.queue, candidate.cost, urgent=candidate.unit.urgent)
+    ]
 
 
 class _Candidate(NamedTuple):
@@ -145,18 +170,26 @@ def _jobs_with(ready: ColumnElement[bool], room: int) -> Select[JobRow]:
     return select(JobRow).where(JobRow.state.in_(ACTIVE), has_uncut | has_some).order_by(turn_of_owner).limit(room)
 
 
-def _units_of(job: JobRow, ready: ColumnElement[bool], room: int) -> Select[int, str, int, float | None]:
+def _units_of(job: JobRow, ready: ColumnElement[bool], room: int) -> Select[int, str, int, float | None, str | None]:
     queued = (UnitRow.job_id == job.id, UnitRow.state == UnitState.QUEUED, ready)
-    fields = (UnitRow.id, UnitRow.role, UnitRow.position, UnitRow.cost)
+    fields = (UnitRow.id, UnitRow.role, UnitRow.position, UnitRow.cost, UnitRow.queue)
     return select(*fields).where(*queued).order_by(UnitRow.id).limit(room)
 
 
 def _ready(now: datetime, stale: datetime) -> ColumnElement[bool]:
-    waited = or_(UnitRow.not_before.is_(None), UnitRow.not_before <= now)
-    unheard = or_(UnitRow.hint_at.is_(None), UnitRow.hint_at <= stale)
+    waited = or_(UnitRow.not_before.is_(None), is_past(UnitRow.not_before, now))
+    unheard = or_(UnitRow.hint_at.is_(None), ~is_since(UnitRow.hint_at, stale, now))
     return waited & unheard
 
 
-def _due_unit(job: JobRow, row: Row[int, str, int, float | None], turn: int) -> DueUnit:
-    role = Role(row.role)
-    return DueUnit(id=row.id, role=role, position=row.position, job_id=job.id, kind=job.kind, urgent=turn == 0)
+def _due_unit(job: JobRow, row: Row[int, str, int, float | None, str | None], turn: int) -> DueUnit:
+    return DueUnit(
+        id=row.id,
+        role=Role(row.role),
+        position=row.position,
+        job_id=job.id,
+        kind=job.kind,
+        urgent=turn == 0,
+        queue=Queue(row.queue or job.queue),
+        traceparent=job.traceparent,
+    )

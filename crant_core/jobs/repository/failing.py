@@ -14,11 +14,11 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from crant_core.errors import CrantError, Quarantined, TimeLimit, WorkerLost
-from crant_core.jobs.model import ItemState, JobState, Role, UnitState
+from crant_core.jobs.model import ItemState, JobState, Queue, Role, UnitState
 from crant_core.jobs.repository.ending import add_unit, end_attempt, finish_if_last, requeue
 from crant_core.jobs.repository.events import append, move
 from crant_core.jobs.repository.recording import Outcome, record
-from crant_core.jobs.retrying import CRASHED, patience
+from crant_core.jobs.retrying import CRASHED, patience, pause_after
 from crant_core.jobs.tables import ItemRow, JobRow, UnitRow
 
 
@@ -46,10 +46,10 @@ class Giver:
 
     def _release_whole(self, session: Session, job: JobRow, unit: UnitRow, error: CrantError, now: datetime) -> None:
         """A plan or a finish cannot be divided: it is tried again, or the job fails."""
-        patient = CRASHED if isinstance(error, WorkerLost) else patience(error.code)
-        limit = self.max_attempts if isinstance(error, WorkerLost) else patient.attempts
+        is_lost = isinstance(error, WorkerLost)
+        limit = self.max_attempts if is_lost else patience(error.code).attempts
         if error.retryable and unit.attempt < limit:
-            requeue(unit, now + patient.pause(unit.attempt))
+            requeue(unit, now + (CRASHED.pause(unit.attempt) if is_lost else pause_after(error, unit.attempt)))
             append(session, job, now, "unit_retried", role=unit.role, attempt=unit.attempt, code=error.code)
             return
         _close(unit, UnitState.FAILED)
@@ -67,6 +67,8 @@ class Giver:
                 _quarantine(session, job, item, error, now)
         if items and items[0].state == ItemState.PENDING:
             requeue(unit, now + CRASHED.pause(items[0].crashes))
+            if isinstance(error, WorkerLost):
+                unit.queue = Queue.HEAVY  # most often memory ran out
             append(session, job, now, "unit_retried", role=unit.role, attempt=unit.attempt, code=error.code)
         else:
             _close(unit, UnitState.FAILED if items else UnitState.DONE)
@@ -101,7 +103,7 @@ def _split(
     for half in (items[:middle], items[middle:]):
         heir = add_unit(session, job, Role.RUN)
         heir.cost = None if unit.cost is None else unit.cost * len(half) / len(items)
-        heir.not_before = now + CRASHED.pause(1)
+        heir.not_before, heir.queue = now + CRASHED.pause(1), unit.queue
         ids = [item.id for item in half]
         session.execute(update(ItemRow).where(ItemRow.id.in_(ids)).values(unit_id=heir.id))
     append(session, job, now, "unit_split", items=len(items), code=error.code, message=str(error))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from crant_core import ids as identifiers
 from crant_core.errors import NotFound
@@ -13,6 +15,16 @@ from crant_core.jobs.database import Database
 from crant_core.jobs.tables import InputRow
 
 _BYTES = 8
+
+
+def stored(session: Session, ids: Sequence[int]) -> str:
+    """Store ids within a transaction and return their name; the same list is the same name."""
+    data = identifiers.pack(ids)
+    digest = hashlib.sha256(data).hexdigest()
+    if session.get(InputRow, digest) is None:
+        session.add(InputRow(id=digest, count=len(ids), data=data))
+        session.flush()
+    return digest
 
 
 class InputRepository:

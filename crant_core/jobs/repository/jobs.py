@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,8 +15,10 @@ from sqlalchemy.orm import Session
 from crant_core import ids as identifiers
 from crant_core.errors import IdempotencyMismatch, NotFound
 from crant_core.jobs.database import Database
-from crant_core.jobs.model import ItemState, JobState, Role
+from crant_core.jobs.model import ItemState, JobState, Queue, Role
 from crant_core.jobs.repository.events import append
+from crant_core.jobs.repository.inputs import stored
+from crant_core.jobs.repository.notifications import NewNotification, stored_with
 from crant_core.jobs.tables import (
     ArtifactRow,
     AttemptRow,
@@ -29,6 +30,8 @@ from crant_core.jobs.tables import (
     LeaderRow,
     UnitRow,
 )
+
+_NO_COLUMNS = ("ids", "input_id", "after", "behind", "notify")  #: of a submission, which are in other tables
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +53,12 @@ class NewJob:
     deadline: datetime | None = None
     input_id: str | None = None  #: instead of ids: a list that is stored
     after: Sequence[str] = ()  #: jobs that must be done first
+    behind: Sequence[str] = ()  #: jobs that must have ended first, however they end
+    schedule_id: str | None = None
+    slot: datetime | None = None
+    queue: Queue = Queue.CPU
+    traceparent: str | None = None  #: the trace that it belongs to
+    notify: Sequence[NewNotification] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,12 +90,13 @@ class JobRepository:
         """
         try:
             with self.database.writing() as session:
-                return self._existing(session, new) or (self._insert(session, new), True)
+                return self.existing(session, new) or (self.insert(session, new), True)
         except IntegrityError:  # the same key or the same input arrived twice at one moment
             with self.database.writing() as session:
-                return self._existing(session, new) or (self._insert(session, new), True)
+                return self.existing(session, new) or (self.insert(session, new), True)
 
-    def _existing(self, session: Session, new: NewJob) -> tuple[JobRow, bool] | None:
+    def existing(self, session: Session, new: NewJob) -> tuple[JobRow, bool] | None:
+        """Find the job that the same request made before; raises `IdempotencyMismatch`."""
         if new.idempotency_key is None:
             return None
         same_key = (JobRow.owner == new.owner, JobRow.idempotency_key == new.idempotency_key)
@@ -95,17 +105,20 @@ class JobRepository:
             raise IdempotencyMismatch(value=new.idempotency_key, hint="use a new key for a new request")
         return (job, False) if job else None
 
-    def _insert(self, session: Session, new: NewJob) -> JobRow:
+    def insert(self, session: Session, new: NewJob) -> JobRow:
+        """Store a job and its plan unit in somebody's transaction."""
         now = self.database.now()
-        fields = {name: value for name, value in vars(new).items() if name not in ("ids", "input_id", "after")}
-        input_id = new.input_id or _store_input(session, new.ids)
+        fields = {name: value for name, value in vars(new).items() if name not in _NO_COLUMNS}
+        input_id = new.input_id or stored(session, new.ids)
         job = JobRow(id=secrets.token_hex(6), input_id=input_id, created_at=now, **fields)
         job.share_key = secrets.token_urlsafe(16)
-        job.state = JobState.WAITING if new.after else JobState.PLANNING
+        job.state = JobState.WAITING if new.after or new.behind else JobState.PLANNING
         session.add(job)
         session.flush()
-        session.add_all(DependencyRow(job_id=job.id, after_id=other) for other in dict.fromkeys(new.after))
+        waits_for = dict.fromkeys(new.behind, False) | dict.fromkeys(new.after, True)
+        session.add_all(DependencyRow(job_id=job.id, after_id=one, needed=it) for one, it in waits_for.items())
         session.add(UnitRow(job_id=job.id, role=Role.PLAN))
+        stored_with(session, job, new.notify)
         given = session.scalars(select(InputRow.count).where(InputRow.id == input_id)).one()
         append(session, job, now, "submitted", kind=job.kind, label=job.label, given=given)
         return job
@@ -144,7 +157,13 @@ class JobRepository:
             return list(session.scalars(query.order_by(DependencyRow.after_id)))
 
     def recent(
-        self, viewer: Viewer, *, before: int | None = None, limit: int = 50, state: str | None = None
+        self,
+        viewer: Viewer,
+        *,
+        before: int | None = None,
+        limit: int = 50,
+        state: str | None = None,
+        parent: str | None = None,
     ) -> list[JobRow]:
         """List jobs, newest first; `before` is the number of the last one seen."""
         query = _visible(select(JobRow), viewer).order_by(JobRow.number.desc()).limit(limit)
@@ -152,6 +171,8 @@ class JobRepository:
             query = query.where(JobRow.number < before)
         if state is not None:
             query = query.where(JobRow.state == state)
+        if parent is not None:
+            query = query.where(JobRow.parent_id == parent)
         with self.database.reading() as session:
             return list(session.scalars(query))
 
@@ -187,6 +208,12 @@ class JobRepository:
         query = select(ArtifactRow).where(ArtifactRow.job_id == job_id, ArtifactRow.id > after)
         with self.database.reading() as session:
             return list(session.scalars(query.order_by(ArtifactRow.id).limit(limit)))
+
+    def item_artifacts(self, job_id: str, *, after: int = 0, limit: int = 1000) -> list[ArtifactRow]:
+        """List the files of a job's items in the order they were made."""
+        query = select(ArtifactRow).where(ArtifactRow.job_id == job_id, ArtifactRow.item_id.isnot(None))
+        with self.database.reading() as session:
+            return list(session.scalars(query.where(ArtifactRow.id > after).order_by(ArtifactRow.id).limit(limit)))
 
     def artifacts_of(self, job_id: str, item_ids: Sequence[int]) -> list[ArtifactRow]:
         """List the files of the job as a whole, then those of these items."""
@@ -249,12 +276,3 @@ class JobRepository:
 
 def _visible(query: Select[JobRow], viewer: Viewer) -> Select[JobRow]:
     return query if viewer.sees_all else query.where(JobRow.owner == viewer.owner)
-
-
-def _store_input(session: Session, ids: Sequence[int]) -> str:
-    data = identifiers.pack(ids)
-    digest = hashlib.sha256(data).hexdigest()
-    if session.get(InputRow, digest) is None:
-        session.add(InputRow(id=digest, count=len(ids), data=data))
-        session.flush()
-    return digest

@@ -41,13 +41,17 @@ class PlanRepository:
     def __init__(self, units: UnitRepository) -> None:
         self.database = units.database
 
-    def begin(self, unit: ClaimedUnit) -> None:
-        """Forget what an earlier attempt at this plan left behind."""
+    def begin(self, unit: ClaimedUnit, code_version: int | None = None) -> None:
+        """Forget what an earlier attempt at this plan left behind; from now on the job is of this version of its kind.
+
+        It was submitted by an older release if that differs: then workers of that release leave it alone.
+        """
         with self.database.writing() as session:
             job, _ = hold(session, unit.job.id, unit.id, unit.token)
             if job.total:
                 session.execute(delete(ArtifactRow).where(ArtifactRow.job_id == job.id))
                 session.execute(delete(ItemRow).where(ItemRow.job_id == job.id))
+            job.code_version = code_version or job.code_version
             job.total = job.succeeded = job.failed = job.cancelled = job.reused = job.uncut = 0
 
     def add(self, unit: ClaimedUnit, position: int, items: Sequence[NewItem]) -> None:
@@ -63,7 +67,7 @@ class PlanRepository:
             if job.total > position or not items:
                 return
             addresses = [item.address for item in items if item.address is not None]
-            found = known(session, addresses) if job.reuse else {}
+            found = known(session, addresses, hold=True) if job.reuse else {}
             rows = [_row(job.id, position + n, item, found, now) for n, item in enumerate(items)]
             session.connection().execute(insert(table_of(ItemRow)), rows)
             _count(job, rows, reused=sum(item.address in found for item in items))

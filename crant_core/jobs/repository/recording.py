@@ -10,11 +10,11 @@ from typing import Any
 from sqlalchemy import bindparam, insert, update
 from sqlalchemy.orm import Session
 
-from crant_core.errors import CrantError, LeaseLost
-from crant_core.jobs.model import ItemState
+from crant_core.errors import CrantError, LeaseLost, NeedsMemory
+from crant_core.jobs.model import ItemState, Queue
 from crant_core.jobs.repository.events import event_row
 from crant_core.jobs.repository.reuse import publish
-from crant_core.jobs.retrying import patience
+from crant_core.jobs.retrying import patience, pause_after
 from crant_core.jobs.tables import ArtifactRow, EventRow, ItemRow, JobRow, UnitRow, table_of
 
 _ITEMS = table_of(ItemRow)
@@ -66,7 +66,7 @@ class Outcome:
     @property
     def pause(self) -> timedelta:
         """How long to wait before the item is tried again."""
-        return timedelta(0) if self.error is None else patience(self.error.code).pause(self.item.attempts + 1)
+        return timedelta(0) if self.error is None else pause_after(self.error, self.item.attempts + 1)
 
 
 def record(session: Session, job: JobRow, unit: UnitRow, outcomes: Sequence[Outcome], now: datetime) -> None:
@@ -85,9 +85,15 @@ def record(session: Session, job: JobRow, unit: UnitRow, outcomes: Sequence[Outc
     publish(session, unit.token, [outcome for outcome in outcomes if outcome.error is None], now)
     for outcome in outcomes:
         if not outcome.is_final:
-            unit.not_before = max(unit.not_before or now, now + outcome.pause)
+            _postpone(unit, outcome, now)
     if events := list(_events(job, outcomes, now)):
         session.connection().execute(_EVENT, events)
+
+
+def _postpone(unit: UnitRow, outcome: Outcome, now: datetime) -> None:
+    unit.not_before = max(unit.not_before or now, now + outcome.pause)
+    if isinstance(outcome.error, NeedsMemory):
+        unit.queue = Queue.HEAVY
 
 
 def _write(session: Session, unit: UnitRow, outcomes: Sequence[Outcome], now: datetime) -> None:

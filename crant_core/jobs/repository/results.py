@@ -11,10 +11,10 @@ from sqlalchemy import delete, insert
 from sqlalchemy.orm import Session
 
 from crant_core.jobs.repository.events import append
-from crant_core.jobs.tables import Base, EdgeRow, JobRow, TypeSumRow
+from crant_core.jobs.tables import Base, EdgeRow, JobRow, RefreshChangeRow, TypeSumRow
 
 #: tables for results, by name
-TABLES: Mapping[str, type[Base]] = {row.__tablename__: row for row in (EdgeRow, TypeSumRow)}
+TABLES: Mapping[str, type[Base]] = {row.__tablename__: row for row in (EdgeRow, TypeSumRow, RefreshChangeRow)}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -37,11 +37,13 @@ def batches(values: Iterable[T], size: int = _MANY) -> Iterator[list[T]]:
         yield batch
 
 
-def known(session: Session, addresses: Iterable[str]) -> dict[str, ResultRow]:
-    """Find the results that are there, by address."""
+def known(session: Session, addresses: Iterable[str], *, hold: bool = False) -> dict[str, ResultRow]:
+    """Find the results that are there, by address; `hold` keeps them there until the transaction ends."""
     found: dict[str, ResultRow] = {}
     for batch in batches(addresses):
         made = select(ResultRow).where(ResultRow.address.in_(batch), ResultRow.item_id.isnot(None))
+        if hold:
+            made = made.order_by(ResultRow.address).with_for_update(read=True)
         found |= {row.address: row for row in session.scalars(made)}
     return found
 
@@ -49,7 +51,7 @@ def known(session: Session, addresses: Iterable[str]) -> dict[str, ResultRow]:
 def share_out(session: Session, job: JobRow, token: str, items: Sequence[ItemRow], now: datetime) -> list[ItemRow]:
     """Settle items whose results are there, claim what nobody is making, and return what is this unit's to do."""
     by_address = {item.address: item for item in items if item.address is not None}
-    found = known(session, by_address)
+    found = known(session, by_address, hold=True)
     _settle(session, job, [(by_address[address], row) for address, row in found.items()], now)
     mine = _claim(session, token, sorted(by_address.keys() - found.keys()))
     return [item for item in items if item.address is None or item.address in mine]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from crant_core.jobs.database import Database
+from crant_core.jobs.model import ItemState
 from crant_core.jobs.repository.reuse import batches, known
-from crant_core.jobs.tables import ArtifactRow, ItemRow, JobRow
+from crant_core.jobs.tables import ArtifactRow, ItemRow, JobRow, ResultRow
+
+_PAGE = 5000
 
 
 class StoredRepository:
@@ -31,10 +34,29 @@ class StoredRepository:
                     found.setdefault(row.item_id or 0, []).append(row)
         return found
 
+    def forget(self, lost: Mapping[str, int]) -> None:
+        """Let results be made again: addresses, and the items whose files are gone; newer results stay."""
+        with self.database.writing() as session:
+            for address, item_id in sorted(lost.items()):
+                session.execute(delete(ResultRow).where(ResultRow.address == address, ResultRow.item_id == item_id))
+
     def job_of_key(self, owner: str, key: str) -> JobRow | None:
         """Find an owner's job by its idempotency key."""
         with self.database.reading() as session:
             return session.scalar(select(JobRow).where(JobRow.owner == owner, JobRow.idempotency_key == key))
+
+    def ended(self, job_id: str) -> Iterator[ItemRow]:
+        """Read the items of a job that have ended, in their order, a page at a time."""
+        after = -1
+        query = select(ItemRow).where(ItemRow.job_id == job_id, ItemRow.state != ItemState.PENDING)
+        while True:
+            with self.database.reading() as session:
+                page = session.scalars(query.where(ItemRow.position > after).order_by(ItemRow.position).limit(_PAGE))
+                rows = list(page)
+            yield from rows
+            if len(rows) < _PAGE:
+                return
+            after = rows[-1].position
 
     def item(self, job_id: str, key: str) -> ItemRow | None:
         """Find an item of a job."""

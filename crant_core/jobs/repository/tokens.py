@@ -15,6 +15,7 @@ from crant_core.jobs.database import Database
 from crant_core.jobs.model import Scope
 from crant_core.jobs.tables import TokenRow
 
+PREFIX = "crant_"  #: of our tokens, so that a leaked one is recognised
 _NOTED = timedelta(minutes=1)  #: how exactly the last use is known: not every request writes
 _ID_DIGITS = 32  #: of a hash's 64
 
@@ -49,7 +50,7 @@ class TokenRepository:
 
     def create(self, owner: str, scopes: Iterable[Scope], *, label: str = "", lifetime: timedelta | None = None) -> str:
         """Create a token and return it; it cannot be read again."""
-        token, now = f"crant_{secrets.token_urlsafe(32)}", self.database.now()
+        token, now = f"{PREFIX}{secrets.token_urlsafe(32)}", self.database.now()
         row = TokenRow(hash=_hash(token), owner=owner, scopes=" ".join(sorted(scopes)), label=label, created_at=now)
         row.expires_at = now + lifetime if lifetime else None
         with self.database.writing() as session:

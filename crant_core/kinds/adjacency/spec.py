@@ -29,6 +29,7 @@ SPEC = KindSpec(
     runner="crant_core.kinds.adjacency.run",
     items_per_unit=200,  # their synapses are fetched together
     time_limit=1800,
+    queue="io",
     reuse=Reuse.SAME_TIME,
     result_parameters=("min_size", "clean", "threshold"),  # all targets are kept; finish chooses
     example={"ids": ["576460754037774276", "576460754037774277"]},

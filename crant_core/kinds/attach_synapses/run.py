@@ -8,7 +8,7 @@ together (`prepare`).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -61,8 +61,12 @@ class _Nodes:
 
 
 def plan(context: Context, ids: Sequence[int]) -> list[PlannedItem]:
-    """Make each distinct id an item; those that cannot be roots fail at once."""
-    return as_given(context, ids)
+    """Make each distinct id an item, with the skeleton that it builds on; those that cannot be roots fail at once."""
+    items, job = as_given(context, ids), _options(context).skeletons
+    if job is None:
+        return items
+    known = {item.key: item.address for item in context.results_of(job).items()}
+    return [replace(item, basis=known.get(item.key) or f"job {job}") for item in items]
 
 
 def prepare(context: Context, keys: Sequence[str]) -> Fetched:
@@ -113,8 +117,9 @@ def run(context: Context, key: str) -> ItemResult:
 
 def finish(context: Context, items: Iterable[DoneItem]) -> list[File]:
     """Write `neurons.parquet`, and `connectors.parquet`: those of all neurons, with `root_id` as it was given."""
-    done, meta = list(items), provenance(context, SPEC, _options(context)) | {"units": "nm"}
-    return [roots.table(context, SPEC, done, _COLUMNS), *concatenated(CONNECTORS, parts_with_ids(context, done), meta)]
+    meta = provenance(context, SPEC, _options(context)) | {"units": "nm"}
+    neurons = roots.table(context, SPEC, items, _COLUMNS)
+    return [neurons, *concatenated(CONNECTORS, parts_with_ids(context, items), meta)]
 
 
 def _of_neuron(rows: pd.DataFrame, root: int, options: AttachSynapsesOptions) -> pd.DataFrame:

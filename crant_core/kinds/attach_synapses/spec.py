@@ -33,11 +33,13 @@ class AttachSynapsesParameters(AttachSynapsesOptions, SkeletonParameters):
 SPEC = KindSpec(
     name="attach_synapses",
     title="Attach synapses to skeletons",
-    code_version=1,
+    code_version=2,
     parameters=AttachSynapsesParameters,
     runner="crant_core.kinds.attach_synapses.run",
     items_per_unit=10,  # their synapses are fetched together; skeletons may have to be made
     time_limit=1800,
     reuse=Reuse.SAME_TIME,
+    # which job has the skeletons does not matter, what they are does: the plan says it of each
+    result_parameters=("min_size", "clean", "threshold", "method", "pre", "post", "max_distance"),
     example={"ids": ["576460754037774276"], "threshold": 2},
 )

@@ -34,6 +34,7 @@ SPEC = KindSpec(
     runner="crant_core.kinds.connectivity.run",
     items_per_unit=200,  # their synapses are fetched together
     time_limit=1800,
+    queue="io",
     reuse=Reuse.SAME_TIME,
     example={"ids": ["576460754037774276"], "threshold": 5},
 )

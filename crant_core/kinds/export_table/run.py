@@ -19,6 +19,7 @@ from crant_core.exports.voxels import Voxel, voxels_of
 from crant_core.kinds.base import Context, DoneItem, File, ItemResult, PlannedItem, Scalar
 from crant_core.kinds.export_table.spec import SPEC, ExportTableOptions
 from crant_core.kinds.files import FORMAT_VERSION, PARQUET, provenance
+from crant_core.sources.public import check_public
 
 if TYPE_CHECKING:
     from crant_core.sources.cave import CaveSource
@@ -44,7 +45,7 @@ def run(context: Context, key: str) -> ItemResult:
     Raises
     ------
     InvalidParameters
-        There is no such column, or nobody knows where exports are.
+        There is no such column, nobody knows where exports are, or `cloudpath` is in an internal network.
     ExportNotFound
     ExportPending
     ExportBroken
@@ -116,9 +117,12 @@ def _grouped(context: Context, schema: pa.Schema, batches: Iterator[pa.RecordBat
 
 
 def _export(context: Context, key: str) -> CloudFileViewExport:
-    options = _options(context)
+    options, place = _options(context), _place(context)
+    is_asked_for = options.cloudpath is not None
+    if is_asked_for and place.startswith("https://"):
+        check_public(place)  # at once; what it leads to is checked when it is connected to
     voxels = options.voxel_resolution or partial(_voxels, context)
-    client = TableExportClient(_place(context), voxel_resolution=voxels, anonymous=options.cloudpath is not None)
+    client = TableExportClient(place, voxel_resolution=voxels, public=is_asked_for)
     return client.get_export(options.table, int(key.rpartition(".v")[2]))
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
-from crant_core.kinds.base import IdParameters, KindSpec, Parameters, Reuse, check_list
+from crant_core.kinds.base import Formats, IdParameters, KindSpec, Parameters, Reuse
 
 Format = Literal["swc", "precomputed", "parquet"]
 
@@ -14,21 +14,9 @@ Format = Literal["swc", "precomputed", "parquet"]
 class L2SkeletonsOptions(Parameters):
     """Which files."""
 
-    formats: list[Format] = Field(
+    formats: Formats[Format] = Field(
         default=["swc"], min_length=1, max_length=3, description="Files for each neuron; precomputed is Neuroglancer's"
     )
-
-    @field_validator("formats", mode="before")
-    @classmethod
-    def _listed(cls, formats: object) -> object:
-        return check_list(formats)
-
-    @field_validator("formats")
-    @classmethod
-    def _distinct(cls, formats: list[Format]) -> list[Format]:
-        if len(set(formats)) < len(formats):
-            raise ValueError("a format is named twice")
-        return formats
 
 
 class L2SkeletonsParameters(L2SkeletonsOptions, IdParameters):
@@ -43,6 +31,7 @@ SPEC = KindSpec(
     runner="crant_core.kinds.l2_skeletons.run",
     items_per_unit=50,  # their chunks are looked up together
     time_limit=1800,
+    queue="io",
     reuse=Reuse.SAME_TIME,  # of fresh chunks the L2 cache learns later
     makes_skeletons=True,
     example={"ids": ["576460754037774276"]},

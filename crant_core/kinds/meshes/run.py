@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from time import perf_counter
 
 from crant_core.caching.meshes import Kept
 from crant_core.ids import parse_id
 from crant_core.kinds import roots
-from crant_core.kinds.base import Context, DoneItem, File, ItemResult, PlannedItem, Scalar
+from crant_core.kinds.base import Context, DoneItem, File, ItemResult, Scalar
 from crant_core.kinds.meshes.spec import SPEC, MeshesOptions
 from crant_core.meshes import formats
 from crant_core.meshes.welding import area
@@ -27,10 +27,7 @@ _COLUMNS: Mapping[str, str] = {
     "writing_seconds": "float64",
 }
 
-
-def plan(context: Context, ids: Sequence[int]) -> list[PlannedItem]:
-    """Make each distinct id an item; see `crant_core.kinds.roots.items_of`."""
-    return roots.items_of(context, ids)
+plan = roots.items_of  # each distinct id is an item
 
 
 def run(context: Context, key: str) -> ItemResult:
@@ -62,7 +59,7 @@ def run(context: Context, key: str) -> ItemResult:
 
 def finish(context: Context, items: Iterable[DoneItem]) -> list[File]:
     """Summarize the job: `neurons.parquet`."""
-    return [roots.table(context, SPEC, list(items), _COLUMNS)]
+    return [roots.table(context, SPEC, items, _COLUMNS)]
 
 
 def _file(context: Context, key: str, kept: Kept, form: str) -> File:

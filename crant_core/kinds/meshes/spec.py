@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
-from crant_core.kinds.base import IdParameters, KindSpec, Parameters, Reuse
+from crant_core.kinds.base import Formats, IdParameters, KindSpec, Parameters, Reuse
 
 Format = Literal["ply", "precomputed"]
 
@@ -14,19 +14,12 @@ Format = Literal["ply", "precomputed"]
 class MeshesOptions(Parameters):
     """Which files."""
 
-    formats: list[Format] = Field(
+    formats: Formats[Format] = Field(
         default=["ply"],
         min_length=1,
         max_length=2,
         description="Files for each neuron: binary PLY, and fragments of Neuroglancer's legacy meshes",
     )
-
-    @field_validator("formats")
-    @classmethod
-    def _distinct(cls, formats: list[Format]) -> list[Format]:
-        if len(set(formats)) < len(formats):
-            raise ValueError("a format is named twice")
-        return formats
 
 
 class MeshesParameters(MeshesOptions, IdParameters):
@@ -41,6 +34,7 @@ SPEC = KindSpec(
     runner="crant_core.kinds.meshes.run",
     items_per_unit=1,  # a neuron takes seconds to minutes
     time_limit=1800,
+    queue="io",
     reuse=Reuse.ALWAYS,  # whole or an error, and a root id never changes
     example={"ids": ["576460754037774276"]},
 )

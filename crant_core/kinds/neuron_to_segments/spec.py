@@ -13,11 +13,12 @@ class NeuronToSegmentsParameters(SkeletonParameters):
 SPEC = KindSpec(
     name="neuron_to_segments",
     title="Find the roots that skeletons run through",
-    code_version=1,
+    code_version=2,
     parameters=NeuronToSegmentsParameters,
     runner="crant_core.kinds.neuron_to_segments.run",
     items_per_unit=10,  # what their nodes lie in is fetched together
     time_limit=1800,
+    queue="io",
     reuse=Reuse.SAME_TIME,
     example={"ids": ["576460754037774276"], "method": "l2"},
 )

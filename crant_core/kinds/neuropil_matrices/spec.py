@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, field_validator
 
+from crant_core.errors import InvalidParameters, NoMatchesError
 from crant_core.ids import RootId
-from crant_core.kinds.base import MAX_INLINE_IDS, IdParameters, KindSpec, Parameters, Reuse
+from crant_core.kinds.base import MAX_INLINE_IDS, IdParameters, KindSpec, Parameters, Reuse, check_list
+from crant_core.neuropils.names import parts_of
+
+if TYPE_CHECKING:
+    from crant_core.datasets import Dataset
 
 Word = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 
@@ -42,9 +47,30 @@ class NeuropilMatricesOptions(Parameters):
         default="all", description="Keep all neurons in the matrices, or those in cell_types"
     )
 
+    @field_validator("neuropils", mode="before")
+    @classmethod
+    def _listed(cls, neuropils: object) -> object:
+        return check_list(neuropils)
+
 
 class NeuropilMatricesParameters(NeuropilMatricesOptions, IdParameters):
     """Which neurons, and how."""
+
+
+def check(parameters: NeuropilMatricesParameters, dataset: Dataset) -> None:
+    """Refuse names that no neuropil has; a folder may have files of any name, which only workers see.
+
+    Raises
+    ------
+    InvalidParameters
+    """
+    if parameters.neuropils is None or not (dataset.neuropil_source or "").startswith("precomputed://"):
+        return
+    for name in parameters.neuropils:
+        try:
+            parts_of(name)
+        except NoMatchesError as error:
+            raise InvalidParameters(f"params.neuropils: {error.message}", value=name, hint=error.hint) from error
 
 
 SPEC = KindSpec(
@@ -58,5 +84,6 @@ SPEC = KindSpec(
     largest_unit=200,  # all their synapses are in memory at once
     reuse=Reuse.SAME_TIME,
     result_parameters=("neuropils", "include_other", "position", "min_size", "threshold"),  # the others are finish's
+    check=check,
     example={"ids": ["576460754037774276"], "threshold": 2},
 )

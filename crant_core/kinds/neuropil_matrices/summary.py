@@ -53,7 +53,7 @@ def files(context: Context, items: Sequence[DoneItem], options: NeuropilMatrices
         counts_file(COUNTS, counts, meta),
         parquet(MATRICES, matrices.to_parquet, weighted | {"format": "neuropil_collection", "format_version": VERSION}),
         *_type_sums(matrices, weighted),
-        *_pictures(matrices, weighted),
+        *([] if context.is_step else _pictures(matrices, weighted)),
     ]
 
 

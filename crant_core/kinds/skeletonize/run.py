@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from crant_core.ids import parse_id
 from crant_core.kinds import roots, skeletons
-from crant_core.kinds.base import Context, DoneItem, File, ItemResult, PlannedItem
+from crant_core.kinds.base import Context, DoneItem, File, ItemResult
 from crant_core.kinds.skeletonize.spec import SPEC, SkeletonizeOptions
 from crant_core.morphology.choices import SKELETOR, WAVEFRONT, Choices, chosen
 from crant_core.morphology.making import make
@@ -15,7 +15,7 @@ from crant_core.morphology.making import make
 _OF_ENGINE = (
     "heal",
     "find_soma",
-    "longest_edge",
+    "longest_step",
     "min_component",
     "min_twig",
     "twig_radii",
@@ -26,10 +26,7 @@ _OF_ENGINE = (
     "soma_reach",
 )
 
-
-def plan(context: Context, ids: Sequence[int]) -> list[PlannedItem]:
-    """Make each distinct id an item; see `crant_core.kinds.roots.items_of`."""
-    return roots.items_of(context, ids)
+plan = roots.items_of  # each distinct id is an item
 
 
 def run(context: Context, key: str) -> ItemResult:
@@ -52,7 +49,7 @@ def run(context: Context, key: str) -> ItemResult:
 
 def finish(context: Context, items: Iterable[DoneItem]) -> list[File]:
     """Summarize the job: `neurons.parquet`, and `skeletons.png` when there is something to draw."""
-    return skeletons.summary(context, SPEC, list(items), _options(context).formats)
+    return skeletons.summary(context, SPEC, items, _options(context).formats)
 
 
 def choices_of(options: SkeletonizeOptions) -> Choices:

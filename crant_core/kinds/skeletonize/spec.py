@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
-from crant_core.kinds.base import IdParameters, KindSpec, Parameters, Reuse, check_list
+from crant_core.kinds.base import Formats, IdParameters, KindSpec, Parameters, Reuse
 
 Format = Literal["swc", "precomputed", "parquet"]
 FINEST_STEP = 1.5  #: as the engine has it
@@ -15,7 +15,7 @@ _OF_WAVEFRONT = (
     "shave",
     "find_soma",
     "remove_soma_hairball",
-    "longest_edge",
+    "longest_step",
     "min_component",
     "min_twig",
     "twig_radii",
@@ -51,11 +51,11 @@ class SkeletonizeOptions(Parameters):
         default=None,
         ge=1,
         le=50,
-        description="Mesh edges per node; left out, 3, of skeletor 1. Of wavefront 1.5 or more: finer rings shatter",
+        description="Mesh edges per node; left out, 3, of skeletor 1. Of wavefront 1.5 or more, or ways get crooked",
     )
     waves: int = Field(default=1, ge=1, le=10, description="Of the method skeletor: waves to run and average")
-    longest_edge: float = Field(
-        default=400, ge=0, le=1e6, description="Halve longer edges first, nm; 0: none (wavefront)"
+    longest_step: float = Field(
+        default=800, ge=0, le=1e6, description="Nodes are no farther apart than this, nm; 0: no limit (wavefront)"
     )
     min_component: float = Field(default=1000, ge=0, le=1e9, description="Smaller pieces are dust, nm (wavefront)")
     twig_radii: float = Field(default=0.85, ge=0, le=100, description="Prune twigs of fewer radii (wavefront)")
@@ -67,14 +67,9 @@ class SkeletonizeOptions(Parameters):
     min_twig: float = Field(default=0, ge=0, le=1e9, description="Prune shorter twigs as well, nm (wavefront)")
     assert_id_match: bool = Field(default=False, description="Fail neurons whose nodes are not in their own voxels")
     elsewhere: float = Field(default=0.3, ge=0, le=1, description="Share of nodes that may be elsewhere all the same")
-    formats: list[Format] = Field(
+    formats: Formats[Format] = Field(
         default=["swc"], min_length=1, max_length=3, description="Files for each neuron; precomputed is Neuroglancer's"
     )
-
-    @field_validator("formats", mode="before")
-    @classmethod
-    def _listed(cls, formats: object) -> object:
-        return check_list(formats)
 
     @model_validator(mode="after")
     def _used(self) -> SkeletonizeOptions:
@@ -85,12 +80,10 @@ class SkeletonizeOptions(Parameters):
 
     @model_validator(mode="after")
     def _fits(self) -> SkeletonizeOptions:
-        if len(set(self.formats)) < len(self.formats):
-            raise ValueError("a format is named twice")
         if self.remove_soma_hairball and not self.find_soma:
             raise ValueError("remove_soma_hairball needs find_soma")
         if self.method == "wavefront" and self.step_size is not None and self.step_size < FINEST_STEP:
-            raise ValueError(f"the wavefront's step_size is {FINEST_STEP} or more: finer rings shatter")
+            raise ValueError(f"the wavefront's step_size is {FINEST_STEP} or more: finer rings make crooked ways")
         if self.method == "skeletor" and self.step_size is not None and self.step_size % 1:
             raise ValueError("skeletor's step_size is a whole number")
         return self
@@ -103,7 +96,7 @@ class SkeletonizeParameters(SkeletonizeOptions, IdParameters):
 SPEC = KindSpec(
     name="skeletonize",
     title="Skeletonize neurons",
-    code_version=4,
+    code_version=5,
     parameters=SkeletonizeParameters,
     runner="crant_core.kinds.skeletonize.run",
     items_per_unit=1,  # a neuron takes seconds to minutes

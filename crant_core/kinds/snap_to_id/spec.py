@@ -41,5 +41,6 @@ SPEC = KindSpec(
     runner="crant_core.kinds.snap_to_id.run",
     items_per_unit=20,
     time_limit=1800,
+    queue="io",
     example={"ids": ["576460754037774276"], "locations": {"576460754037774276": [[240000, 85000, 96000]]}},
 )

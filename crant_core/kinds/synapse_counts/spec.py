@@ -17,6 +17,7 @@ SPEC = KindSpec(
     runner="crant_core.kinds.synapse_counts.run",
     items_per_unit=500,  # their synapses are fetched together
     time_limit=1800,
+    queue="io",
     reuse=Reuse.SAME_TIME,
     example={"ids": ["576460754037774276"]},
 )

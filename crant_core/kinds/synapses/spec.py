@@ -27,6 +27,7 @@ SPEC = KindSpec(
     runner="crant_core.kinds.synapses.run",
     items_per_unit=50,  # they are fetched together
     time_limit=1800,
+    queue="io",
     reuse=Reuse.SAME_TIME,
     example={"ids": ["576460754037774276"], "side": "pre"},
 )

@@ -6,15 +6,18 @@ Items are ids as they were given. Those of a unit are asked for together (`prepa
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from crant_core.errors import NotARoot
 from crant_core.identity import update_ids
 from crant_core.ids import parse_id
 from crant_core.kinds.base import Context, DoneItem, File, ItemResult, PlannedItem
-from crant_core.kinds.files import columns, parquet, provenance
+from crant_core.kinds.files import columns, in_batches, parquet, provenance
 from crant_core.kinds.neurons import as_given
 from crant_core.kinds.update_ids.spec import SPEC, UpdateIdsOptions
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 TABLE = "id_updates.parquet"
 
@@ -69,20 +72,18 @@ def run(context: Context, key: str) -> ItemResult:
 
 def finish(context: Context, items: Iterable[DoneItem]) -> list[File]:
     """Write `id_updates.parquet`: old_id, new_id, confidence, changed; ids that could not be updated are not there."""
-    done = list(items)
-    table = columns(
+    return [parquet(TABLE, in_batches(items, _rows), provenance(context, SPEC, _options(context)))]
+
+
+def _rows(items: Sequence[DoneItem]) -> pa.Table:
+    return columns(
         {
-            "old_id": ("int64", [parse_id(item.key) for item in done]),
-            "new_id": ("int64", [parse_id(item.metrics["new_id"]) for item in done]),
-            "confidence": ("float64", _metric(done, "confidence")),
-            "changed": ("bool", _metric(done, "changed")),
+            "old_id": ("int64", [parse_id(item.key) for item in items]),
+            "new_id": ("int64", [parse_id(item.metrics["new_id"]) for item in items]),
+            "confidence": ("float64", [item.metrics["confidence"] for item in items]),
+            "changed": ("bool", [item.metrics["changed"] for item in items]),
         }
     )
-    return [parquet(TABLE, table, provenance(context, SPEC, _options(context)))]
-
-
-def _metric(items: Sequence[DoneItem], name: str) -> list[Any]:
-    return [item.metrics[name] for item in items]
 
 
 def _options(context: Context) -> UpdateIdsOptions:

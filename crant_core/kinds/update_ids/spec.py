@@ -41,5 +41,6 @@ SPEC = KindSpec(
     runner="crant_core.kinds.update_ids.run",
     items_per_unit=2000,  # asked for together, in a few requests
     time_limit=1800,
+    queue="io",
     example={"ids": ["576460754037774276"]},
 )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, cast
 
 from crant_core.ids import parse_id
 from crant_core.kinds import roots
-from crant_core.kinds.base import Context, DoneItem, File, ItemResult, PlannedItem, Scalar
+from crant_core.kinds.base import Context, DoneItem, File, ItemResult, Scalar
 from crant_core.kinds.vertex_l2_map import files
 from crant_core.kinds.vertex_l2_map.spec import SPEC, VertexL2MapOptions
 from crant_core.vertex_map import Limits, Method, SegmentationLookup, VertexAssigner, map_neuron
@@ -26,10 +26,7 @@ _COLUMNS: Mapping[str, str] = {
     "n_l2_ids_without_vertices": "int64",
 }
 
-
-def plan(context: Context, ids: Sequence[int]) -> list[PlannedItem]:
-    """Make each distinct id an item; see `crant_core.kinds.roots.items_of`."""
-    return roots.items_of(context, ids)
+plan = roots.items_of  # each distinct id is an item
 
 
 def run(context: Context, key: str) -> ItemResult:
@@ -54,7 +51,7 @@ def run(context: Context, key: str) -> ItemResult:
 
 def finish(context: Context, items: Iterable[DoneItem]) -> list[File]:
     """Summarize the job: `neurons.parquet`, how much of each neuron's surface has L2 ids, and how they came about."""
-    return [roots.table(context, SPEC, list(items), _COLUMNS)]
+    return [roots.table(context, SPEC, items, _COLUMNS)]
 
 
 def _limits(options: VertexL2MapOptions) -> Limits:

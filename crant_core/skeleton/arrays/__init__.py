@@ -6,18 +6,9 @@ are made and some steps hold the interpreter's lock; there neither.
 
 from __future__ import annotations
 
-from crant_core.skeleton.arrays.field import slice_surface
-from crant_core.skeleton.arrays.nodes import across, centroids, clearances, gathered, recentred
-from crant_core.skeleton.arrays.splitting import split
-from crant_core.skeleton.arrays.surfaces import (
-    bounds,
-    corner_range,
-    lengths_within,
-    linked,
-    on_grid,
-    pieces,
-    surface,
-)
+from crant_core.skeleton.arrays.nodes import across, centroids, clearances, recentred, sections
+from crant_core.skeleton.arrays.rings import cut_surface
+from crant_core.skeleton.arrays.surfaces import bounds, corner_range, lengths_within, on_grid, pieces, surface
 
 __all__ = [
     "across",
@@ -25,13 +16,11 @@ __all__ = [
     "centroids",
     "clearances",
     "corner_range",
-    "gathered",
+    "cut_surface",
     "lengths_within",
-    "linked",
     "on_grid",
     "pieces",
     "recentred",
-    "slice_surface",
-    "split",
+    "sections",
     "surface",
 ]

@@ -1,4 +1,4 @@
-"""Whole surfaces in numpy: positions on a grid, equal ones joined, neighbours, normals, pieces."""
+"""Whole surfaces in numpy: positions on a grid, equal ones joined, neighbours, pieces."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from crant_core.skeleton.slices import NO_AREA, Pieces, Surface
+from crant_core.skeleton.rings import Pieces, Surface
 
 Floats = NDArray[np.float64]
 Ints = NDArray[Any]  # of any width, with or without sign
@@ -79,37 +79,28 @@ def _number_rows(vertices: NDArray[Any]) -> tuple[Ints, Ints]:
 
 
 def surface(places: NDArray[np.int32], faces: Ints, grid: float) -> Surface:
-    """Join equal positions, drop flat faces and unused vertices, find neighbours and normals.
+    """Join equal positions, drop flat faces and unused vertices, and find neighbours.
 
-    Vertices keep the order of their first occurrence, and faces theirs.
+    Vertices keep the order of their first occurrence, and faces theirs. Listed are the vertices that follow a vertex
+    in its faces: around a closed fan of faces, all neighbours once. Where the fan is open those that precede it too.
     """
-    return linked(*weld(places, faces), grid)
-
-
-def linked(places: NDArray[np.int32], faces: Ints, grid: float) -> Surface:
-    """Find neighbours and normals of distinct vertices; those without a face stay, and have none.
-
-    Listed are the vertices that follow a vertex in its faces: around a closed fan of faces, all neighbours once.
-    Where the fan is open those that precede it too.
-    """
-    starts, links, lengths = _links(places, faces)
-    normals, areas = _normals(places, faces)
-    return Surface(places, faces, starts, links, normals, areas, int(lengths.sum()), int(lengths.max(initial=0)), grid)
-
-
-def _links(places: NDArray[np.int32], faces: Ints) -> tuple[Ints, Ints, Ints]:
-    """List neighbours with the edges' lengths; also return all faces' edge lengths."""
+    places, faces = weld(places, faces)
     following, preceding = np.roll(faces, -1, axis=1), np.roll(faces, 1, axis=1)
-    lengths = _lengths(places, faces, following)
-    ends = np.stack([following, preceding], axis=2)
+    lengths, opened = _lengths(places, faces, following), _open(faces, following, preceding, len(places))
+    starts, links = _links(faces, np.stack([following, preceding], axis=2), lengths, opened)
+    return Surface(places, faces, starts, links, opened, int(lengths.sum()), int(lengths.max(initial=0)), grid)
+
+
+def _links(faces: Ints, ends: Ints, lengths: Ints, opened: Flags) -> tuple[Ints, Ints]:
+    """List every vertex's neighbours with the edges' lengths."""
     ways = np.stack([lengths, np.roll(lengths, 1, axis=1)], axis=2)
     listed = np.ones(ends.shape, dtype=bool)
-    listed[:, :, 1] = _open(faces, following, preceding, len(places))[faces]
+    listed[:, :, 1] = opened[faces]
     vertex = np.broadcast_to(faces[:, :, None], ends.shape)[listed]
     order = np.argsort(vertex, kind="stable")
-    starts = np.zeros(len(places) + 1, dtype=np.uint32)
-    starts[1:] = np.cumsum(np.bincount(vertex, minlength=len(places)))
-    return starts, np.stack([ends[listed], ways[listed]], axis=1)[order].astype(np.uint32), lengths
+    starts = np.zeros(len(opened) + 1, dtype=np.uint32)
+    starts[1:] = np.cumsum(np.bincount(vertex, minlength=len(opened)))
+    return starts, np.stack([ends[listed], ways[listed]], axis=1)[order].astype(np.uint32)
 
 
 def _lengths(places: NDArray[np.int32], one: Ints, other: Ints) -> NDArray[np.int64]:
@@ -127,23 +118,10 @@ def _open(faces: Ints, following: Ints, preceding: Ints, count: int) -> Flags:
     return found
 
 
-def _normals(places: NDArray[np.int32], faces: Ints) -> tuple[Floats, Floats]:
-    corners = places[faces].astype(np.float64)
-    (ux, uy, uz), (wx, wy, wz) = (corners[:, 1] - corners[:, 0]).T, (corners[:, 2] - corners[:, 0]).T
-    cross = np.stack([uy * wz - uz * wy, uz * wx - ux * wz, ux * wy - uy * wx], axis=1)
-    normals = np.stack([_scatter(faces, cross[:, axis], len(places)) for axis in range(3)], axis=1)
-    areas = np.rint(np.sqrt(squares(cross)) / 6)  # whole numbers, whose sum is the same in any order
-    return normals, np.maximum(_scatter(faces, areas, len(places)), NO_AREA)
-
-
 def squares(vectors: Floats) -> Floats:
     """Return the squared lengths of vectors."""
     x, y, z = vectors.T
     return np.asarray(x * x + y * y + z * z)
-
-
-def _scatter(faces: Ints, values: Floats, count: int) -> Floats:
-    return np.asarray(np.bincount(faces.ravel(), np.repeat(values, 3), count), dtype=np.float64)
 
 
 def lengths_within(surface: Surface, labels: Ints, chosen: Flags) -> tuple[int, int]:
@@ -157,7 +135,8 @@ def pieces(surface: Surface) -> Pieces:
 
     The seed of a piece is its lowest vertex along the longest side of its bounding box; of several, the first.
     """
-    labels, count = level_sets(surface, np.zeros(len(surface.places), dtype=np.int32))
+    one, other = surface.faces.astype(np.int64), np.roll(surface.faces, -1, axis=1).astype(np.int64)
+    labels, count = connected(one.ravel(), other.ravel(), len(surface.places))
     order, starts = grouped(labels, count)
     places = surface.places[order].astype(np.int64)
     low, high = (extreme.reduceat(places, starts[:-1]) for extreme in (np.minimum, np.maximum))
@@ -167,27 +146,21 @@ def pieces(surface: Surface) -> Pieces:
     return Pieces(labels, np.diff(starts), low, high, seeds)
 
 
-def level_sets(surface: Surface, levels: Ints) -> tuple[NDArray[np.int32], int]:
-    """Label the connected sets of vertices of one level, in order of first occurrence; also how many there are.
-
-    Vertices of a level below 0 are left out: their label is -1.
-    """
+def connected(one: Ints, other: Ints, count: int) -> tuple[NDArray[np.int32], int]:
+    """Label the connected sets of some numbers that are joined in pairs, in order of first occurrence; count them."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    one, other = surface.faces.astype(np.int64), np.roll(surface.faces, -1, axis=1).astype(np.int64)
-    same, count = levels[one] == levels[other], len(levels)
-    graph = coo_array((np.ones(same.sum(), dtype=np.int8), (one[same], other[same])), (count, count))
-    _, found = connected_components(graph.tocsr(), directed=False)
-    counted = np.flatnonzero(levels >= 0)
-    _, first, index = np.unique(found[counted], return_index=True, return_inverse=True)
-    number, labels = np.empty(len(first), dtype=np.int32), np.full(count, -1, dtype=np.int32)
-    number[np.argsort(first)] = np.arange(len(first))
-    labels[counted] = number[index]
-    return labels, len(first)
+    graph = coo_array((np.ones(len(one), dtype=np.int8), (one, other)), (count, count))
+    sets, found = connected_components(graph.tocsr(), directed=False)
+    first = np.empty(sets, dtype=np.int64)
+    first[found[::-1]] = np.arange(count)[::-1]
+    number = np.empty(sets, dtype=np.int32)
+    number[np.argsort(first)] = np.arange(sets)
+    return number[found], sets
 
 
-def grouped(labels: NDArray[np.integer], count: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Sort row numbers by label, stably, without those labelled -1: the rows, and where each label begins."""
-    order = np.argsort(labels, kind="stable").astype(np.int32)[np.count_nonzero(labels < 0) :]
-    return order, np.concatenate([[0], np.cumsum(np.bincount(labels[order], minlength=count))]).astype(np.int64)
+def grouped(labels: NDArray[np.integer], count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Sort row numbers by label, stably: the rows, and where each label begins."""
+    starts = np.concatenate([[0], np.cumsum(np.bincount(labels, minlength=count))]).astype(np.int64)
+    return np.argsort(labels, kind="stable"), starts

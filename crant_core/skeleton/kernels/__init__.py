@@ -10,11 +10,10 @@ take numbers from elsewhere as arguments.
 
 from __future__ import annotations
 
-from crant_core.skeleton.kernels.field import slice_surface
-from crant_core.skeleton.kernels.nodes import across, centroids, clearances, gathered, recentred
+from crant_core.skeleton.kernels.nodes import across, centroids, clearances, recentred, sections
 from crant_core.skeleton.kernels.pieces import pieces
-from crant_core.skeleton.kernels.splitting import split
-from crant_core.skeleton.kernels.surfaces import bounds, corner_range, lengths_within, linked, on_grid, surface
+from crant_core.skeleton.kernels.rings import cut_surface
+from crant_core.skeleton.kernels.surfaces import bounds, corner_range, lengths_within, on_grid, surface
 
 __all__ = [
     "across",
@@ -22,13 +21,11 @@ __all__ = [
     "centroids",
     "clearances",
     "corner_range",
-    "gathered",
+    "cut_surface",
     "lengths_within",
-    "linked",
     "on_grid",
     "pieces",
     "recentred",
-    "slice_surface",
-    "split",
+    "sections",
     "surface",
 ]

@@ -1,4 +1,4 @@
-"""Kernels of the geodesic field: distances from seeds, slabs of them and the tree they form."""
+"""Kernels of the geodesic field: distances from seeds along edges, and the levels they reach."""
 # ruff: noqa: PLR0917 - kernels take no keywords
 
 from __future__ import annotations
@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crant_core.skeleton.kernels.compiling import compiled
-from crant_core.skeleton.kernels.pieces import level_sets
-from crant_core.skeleton.slices import Slices, Surface
+from crant_core.skeleton.rings import Surface
 
 Ints = NDArray[Any]  # of any width, with or without sign
 
@@ -21,19 +20,7 @@ _FAR = 1 << 62
 _NO_LEVEL = -1
 
 
-def slice_surface(surface: Surface, seeds: Ints, step: int) -> Slices:
-    """Cut a surface into slabs of equal geodesic distance from the seeds, one in each piece that counts."""
-    distances, levels = _distances(surface, seeds), np.empty(len(surface.places), dtype=np.int32)
-    _cut(distances, step, levels)
-    labels, count = level_sets(surface, levels)
-    begins = _by_level(levels, labels, count)
-    order = np.empty(begins[-1], dtype=np.int32)
-    nearest, farthest = _list(distances, labels, begins[:-1].copy(), order)
-    parents = _parents(distances, labels, surface.starts, surface.links, nearest)
-    return Slices(order, begins, parents, nearest, farthest, step * surface.grid)
-
-
-def _distances(surface: Surface, seeds: Ints) -> Ints:
+def distances(surface: Surface, seeds: Ints) -> Ints:
     """Return the shortest way along edges to any seed, in cells, (n,)."""
     mean = surface.total // surface.faces.size // _BUCKETS_PER_EDGE
     shift = max(mean.bit_length() - 1, (surface.longest // _MOST_BUCKETS).bit_length(), 0)
@@ -99,78 +86,15 @@ def _geodesic(  # noqa: C901 - in one piece: as calls of smaller kernels it take
             waiting += 1
 
 
-@compiled
-def _cut(distances: Ints, step: int, levels: Ints) -> None:
-    for vertex in range(len(distances)):
-        reached = distances[vertex] < _FAR >> 1
-        levels[vertex] = distances[vertex] // step if reached else _NO_LEVEL
-
-
-def _by_level(levels: Ints, labels: Ints, count: int) -> Ints:
-    """Renumber slabs from the seeds outwards, within a level by their first vertex; say where each will begin."""
-    sizes = np.zeros(count + 1, dtype=np.int64)
-    _renumber(labels, _ranks(_levels_of(levels, labels, count)), sizes)
-    return np.cumsum(sizes)
-
-
-@compiled
-def _levels_of(levels: Ints, labels: Ints, count: int) -> Ints:
-    found = np.empty(count, np.int64)
-    for vertex in range(len(labels)):
-        if labels[vertex] >= 0:
-            found[labels[vertex]] = levels[vertex]
+def levels(distances: Ints, step: int) -> Ints:
+    """Count the levels between each vertex and its seed, (n,), -1 where there is none: level k is at k + 1/2 steps."""
+    found = np.empty(len(distances), dtype=np.int32)
+    _levels(distances, step, found)
     return found
 
 
 @compiled
-def _ranks(levels: Ints) -> Ints:
-    """Return each number's rank, the first of equals first, by counting."""
-    place, ranks = np.zeros(levels.max() + 2, np.int64), np.empty(len(levels), np.int32)
-    for level in levels:
-        place[level + 1] += 1
-    place = np.cumsum(place)
-    for slab in range(len(levels)):
-        ranks[slab] = place[levels[slab]]
-        place[levels[slab]] += 1
-    return ranks
-
-
-@compiled
-def _renumber(labels: Ints, number: Ints, sizes: Ints) -> None:
-    for vertex in range(len(labels)):
-        if labels[vertex] >= 0:
-            labels[vertex] = number[labels[vertex]]
-            sizes[labels[vertex] + 1] += 1
-
-
-@compiled
-def _list(distances: Ints, labels: Ints, place: Ints, order: Ints) -> tuple[Ints, Ints]:
-    """List every slab's vertices, and find the nearest and the farthest of them; of equals, the first."""
-    nearest, farthest = np.full(len(place), -1), np.full(len(place), -1)
-    least, most = np.full(len(place), _FAR), np.full(len(place), -1)
-    for vertex in range(len(labels)):
-        slab, distance = labels[vertex], distances[vertex]
-        if slab < 0:
-            continue
-        order[place[slab]] = vertex
-        place[slab] += 1
-        if distance < least[slab]:
-            nearest[slab], least[slab] = vertex, distance
-        if distance > most[slab]:
-            farthest[slab], most[slab] = vertex, distance
-    return nearest, farthest
-
-
-@compiled
-def _parents(distances: Ints, labels: Ints, starts: Ints, links: Ints, nearest: Ints) -> Ints:
-    parents = np.full(len(nearest), -1, np.int64)
-    for slab in range(len(nearest)):
-        best = nearest[slab]
-        for at in range(starts[nearest[slab]], starts[nearest[slab] + 1]):
-            other = np.int64(links[at, 0])
-            nearer = distances[other] < distances[best]
-            if nearer or (distances[other] == distances[best] and other < best):
-                best = other
-        if labels[best] < slab:
-            parents[slab] = labels[best]
-    return parents
+def _levels(distances: Ints, step: int, found: Ints) -> None:
+    for vertex in range(len(distances)):
+        reached = distances[vertex] < _FAR >> 1
+        found[vertex] = (2 * distances[vertex] + step) // (2 * step) if reached else _NO_LEVEL

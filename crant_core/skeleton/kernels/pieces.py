@@ -1,4 +1,4 @@
-"""Kernels that find connected sets of vertices: the pieces of a surface, and the slabs that it is cut into."""
+"""Kernels that find the connected pieces of a surface."""
 
 from __future__ import annotations
 
@@ -8,26 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crant_core.skeleton.kernels.compiling import compiled, inlined
-from crant_core.skeleton.slices import Pieces, Surface
+from crant_core.skeleton.rings import Pieces, Surface
 
 Ints = NDArray[Any]  # 32 or 64 bits wide
 
 
 def pieces(surface: Surface) -> Pieces:
     """Find the connected pieces of a surface, and where to begin each."""
-    labels, count = level_sets(surface, np.zeros(len(surface.places), dtype=np.int32))
-    sizes, low, high = _boxes(surface.places, labels, count)
+    above, labels = np.empty(len(surface.places), dtype=np.uint32), np.empty(len(surface.places), dtype=np.int32)
+    _join(surface.starts, surface.links, above)
+    sizes, low, high = _boxes(surface.places, labels, _labelled(above, labels))
     return Pieces(labels, sizes, low, high, _seeds(surface.places, labels, low, np.argmax(high - low, axis=1)))
-
-
-def level_sets(surface: Surface, levels: Ints) -> tuple[Ints, int]:
-    """Label the connected sets of vertices of one level, in order of first occurrence; also how many there are.
-
-    Vertices of a level below 0 are left out: their label is -1.
-    """
-    above, labels = np.empty(len(levels), dtype=np.uint32), np.empty(len(levels), dtype=np.int32)
-    _join(surface.starts, surface.links, levels, above)
-    return labels, _labelled(levels, above, labels)
 
 
 @inlined
@@ -40,15 +31,15 @@ def _find(above: Ints, node: int) -> int:
 
 
 @compiled
-def _join(starts: Ints, links: Ints, levels: Ints, above: Ints) -> None:
+def _join(starts: Ints, links: Ints, above: Ints) -> None:
     """Hang every vertex below the lowest one it is joined to, looking back at neighbours that came before it."""
-    for number in range(len(levels)):
+    for number in range(len(above)):
         vertex = np.uint32(number)
         root: Any = vertex
-        level, above[vertex] = levels[vertex], vertex
+        above[vertex] = vertex
         for at in range(starts[vertex], starts[vertex + np.uint32(1)]):
             other = links[at, 0]
-            if other >= vertex or levels[other] != level or above[other] == root:
+            if other >= vertex or above[other] == root:
                 continue
             lowest = _find(above, other)
             if lowest < root:
@@ -60,13 +51,12 @@ def _join(starts: Ints, links: Ints, levels: Ints, above: Ints) -> None:
 
 
 @compiled
-def _labelled(levels: Ints, above: Ints, labels: Ints) -> int:
+def _labelled(above: Ints, labels: Ints) -> int:
+    """Number the pieces in order of their first vertex."""
     count = 0
     for vertex in range(len(above)):
         root = above[vertex]
-        if levels[vertex] < 0:
-            labels[vertex] = -1
-        elif root == vertex:
+        if root == vertex:
             labels[vertex] = count
             count += 1
         else:

@@ -1,9 +1,8 @@
-"""Kernels on whole surfaces: positions on a grid, equal ones joined, neighbours, normals.
+"""Kernels on whole surfaces: positions on a grid, equal ones joined, neighbours.
 
 Large arrays are made by numpy and handed over: it asks the system for large pages, which numba's own arrays do
 without, and writing to them for the first time is six times as fast.
 """
-# ruff: noqa: PLR0917 - kernels take no keywords
 
 from __future__ import annotations
 
@@ -13,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crant_core.skeleton.kernels.compiling import compiled, inlined
-from crant_core.skeleton.slices import NO_AREA, Surface
+from crant_core.skeleton.rings import Surface
 
 Floats = NDArray[np.float64]
 Ints = NDArray[Any]  # of any width, with or without sign
@@ -50,7 +49,7 @@ def _round(vertices: Floats, origin: Floats, per_nm: float, places: Ints) -> Non
 
 
 def surface(places: Ints, faces: Ints, grid: float) -> Surface:
-    """Join equal positions, drop flat faces and unused vertices, find neighbours and normals."""
+    """Join equal positions, drop flat faces and unused vertices, find neighbours."""
     distinct, number = np.empty_like(places), np.empty(len(places), dtype=np.uint32)
     table = np.full(1 << max(4, (2 * len(places)).bit_length()), -1, dtype=np.int32)
     count = _number(places, table, number, distinct)
@@ -60,19 +59,11 @@ def surface(places: Ints, faces: Ints, grid: float) -> Surface:
     return _linked(*_without_unused(distinct[:count], corners[:kept], fans), grid)
 
 
-def linked(places: Ints, faces: Ints, grid: float) -> Surface:
-    """Find neighbours and normals of distinct vertices; those without a face stay, and have none."""
-    corners, fans = np.empty((len(faces), 3), dtype=np.uint32), np.zeros(len(places), dtype=np.uint64)
-    kept = _renamed(faces, np.arange(len(places), dtype=np.uint32), corners, fans)
-    return _linked(places, corners[:kept], fans, grid)
-
-
 def _linked(places: Ints, faces: Ints, fans: Ints, grid: float) -> Surface:
     starts = np.empty(len(fans) + 1, dtype=np.uint32)
     links = np.empty((_starts(fans, starts), 2), dtype=np.uint32)
-    normals, areas = np.zeros((len(fans), 3)), np.zeros(len(fans))
-    total, longest = _link(places, faces, fans, starts[:-1].copy(), links, normals, areas)
-    return Surface(places, faces, starts, links, normals, np.maximum(areas, NO_AREA, out=areas), total, longest, grid)
+    total, longest = _link(places, faces, fans, starts[:-1].copy(), links)
+    return Surface(places, faces, starts, links, fans > _COUNT, total, longest, grid)
 
 
 @compiled
@@ -154,26 +145,15 @@ def _starts(fans: Ints, starts: Ints) -> int:
 
 
 @compiled
-def _link(
-    places: Ints, faces: Ints, fans: Ints, place: Ints, links: Ints, normals: Floats, areas: Floats
-) -> tuple[int, int]:
-    """List every vertex's neighbours with the edges' lengths, and add up its faces' cross products and areas."""
+def _link(places: Ints, faces: Ints, fans: Ints, place: Ints, links: Ints) -> tuple[int, int]:
+    """List every vertex's neighbours with the edges' lengths; return the sum of these, and the longest."""
     total = longest = 0
     for face in range(len(faces)):
         a, b, c = faces[face, 0], faces[face, 1], faces[face, 2]
-        ux, uy, uz = _between(places, a, b)
-        wx, wy, wz = _between(places, a, c)
-        vx, vy, vz = wx - ux, wy - uy, wz - uz
-        ab, ca, bc = _length(ux, uy, uz), _length(wx, wy, wz), _length(vx, vy, vz)
+        ab, bc, ca = _apart(places, a, b), _apart(places, b, c), _apart(places, c, a)
         total += int(ab) + int(bc) + int(ca)
         longest = max(longest, int(ab), int(bc), int(ca))
-        x, y, z = uy * wz - uz * wy, uz * wx - ux * wz, ux * wy - uy * wx
-        area = np.rint(np.sqrt(x * x + y * y + z * z) / 6)
         for vertex, following, length, preceding, other in ((a, b, ab, c, ca), (b, c, bc, a, ab), (c, a, ca, b, bc)):
-            normals[vertex, 0] += x
-            normals[vertex, 1] += y
-            normals[vertex, 2] += z
-            areas[vertex] += area
             at = place[vertex]
             links[at, 0], links[at, 1] = following, length
             if fans[vertex] > _COUNT:
@@ -184,15 +164,10 @@ def _link(
 
 
 @inlined
-def _between(places: Ints, one: int, other: int) -> tuple[float, float, float]:
+def _apart(places: Ints, one: int, other: int) -> np.uint32:
     x = np.float64(places[other, 0] - places[one, 0])
     y = np.float64(places[other, 1] - places[one, 1])
     z = np.float64(places[other, 2] - places[one, 2])
-    return x, y, z
-
-
-@inlined
-def _length(x: float, y: float, z: float) -> np.uint32:
     return np.uint32(np.rint(np.sqrt(x * x + y * y + z * z)))
 
 
@@ -202,10 +177,7 @@ def lengths_within(surface: Surface, labels: Ints, chosen: NDArray[np.bool_]) ->
     places, faces, total, count = surface.places, surface.faces, 0, 0
     for face in range(len(faces)):
         a, b, c = faces[face, 0], faces[face, 1], faces[face, 2]
-        if not chosen[labels[a]]:
-            continue
-        count += 1
-        for one, other in ((a, b), (b, c), (c, a)):
-            x, y, z = _between(places, one, other)
-            total += int(_length(x, y, z))
+        if chosen[labels[a]]:
+            count += 1
+            total += int(_apart(places, a, b)) + int(_apart(places, b, c)) + int(_apart(places, c, a))
     return total, count

@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
+import httpx
 import pytest
 from fastapi import FastAPI
 
@@ -12,7 +13,7 @@ from crant_core.jobs.model import Scope
 from crant_core.jobs.repository.recording import StoredFile
 from crant_core.kinds.skeletonize.spec import SkeletonizeOptions
 from tests.engine import ALICE, ROOT, Engine, an_outcome
-from tests.unit.api.conftest import Caller, caller
+from tests.unit.api.conftest import DEMO, Caller, caller
 
 BIG = 2**63 - 1
 
@@ -70,6 +71,7 @@ def test_a_number_of_thousands_of_digits_is_refused(alice: Caller) -> None:
         ({"kind": "skeletonise"}, 422, "unknown_kind", "skeletonize"),
         ({"dataset": "demos"}, 422, "unknown_dataset", "demo"),
         ({"at": "yesterday"}, 422, "invalid_time", "ISO"),
+        ({"at": "2999-01-01"}, 422, "invalid_time", "to come"),
         ({"labels": "x"}, 422, "invalid_input", "labels"),
         ({"label": "x" * 201}, 422, "invalid_input", "label"),
         ({"priority": 11}, 422, "invalid_input", "priority"),
@@ -276,3 +278,18 @@ def test_only_kinds_that_do_without_take_a_job_without_ids(alice: Caller) -> Non
     assert accepted.status_code == 202
     without = alice("POST", "/v1/jobs", json={"kind": "export_table", "dataset": "demo", "params": {"table": "cells"}})
     assert without.status_code == 202
+
+
+def test_a_misspelt_neuropil_is_refused_before_anything_is_stored(alice: Caller, app: FastAPI) -> None:
+    services = app.state.services
+    with_surfaces = DEMO.model_copy(update={"neuropil_source": "precomputed://http://127.0.0.1:1/neuropils"})
+
+    def submit(*names: str) -> httpx.Response:
+        return alice.submit(ROOT, kind="neuropil_matrices", params={"neuropils": names})
+
+    assert submit("of_any_name").status_code == 202  # this dataset's surfaces may be files, which only workers see
+    services.settings = services.settings.model_copy(update={"datasets": [with_surfaces]})
+    told = problem(submit("ellipsoid_body", "fan_shaped_boddy"), 422, "invalid_parameters")
+    assert (told["value"], "fan_shaped_body" in str(told["hint"])) == ("fan_shaped_boddy", True)
+    assert submit("ellipsoid_body", "nodulus_right").status_code == 202
+    assert len(alice("GET", "/v1/jobs").json()["jobs"]) == 2

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import zipfile
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 from fastapi import FastAPI
@@ -14,6 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import ipc
 from pyarrow import parquet as pq
+from rocrate.model import File
+from rocrate.rocrate import ROCrate
 
 from api.crate import harmless
 from api.negotiation import preferred
@@ -97,17 +100,38 @@ def test_the_archive_is_a_crate_with_every_file_in_it(
     assert answer.headers["content-type"] == "application/zip"
     archive = zipfile.ZipFile(io.BytesIO(answer.content))
     assert archive.testzip() is None
-    crate = json.loads(archive.read("ro-crate-metadata.json"))
-    entities = {entity["@id"]: entity for entity in crate["@graph"]}
-    assert len(entities) == len(crate["@graph"])
-    assert entities["ro-crate-metadata.json"]["about"] == {"@id": "./"}
-    assert entities["ro-crate-metadata.json"]["conformsTo"] == {"@id": "https://w3id.org/ro/crate/1.1"}
-    assert {"name", "description", "datePublished", "license"} <= entities["./"].keys()
-    parts = [part["@id"] for part in entities["./"]["hasPart"]]
-    assert sorted(parts) == sorted(name for name in archive.namelist() if name != "ro-crate-metadata.json")
-    assert all(part in entities for part in parts)
-    found = {entities[part]["name"]: archive.read(part) for part in parts if part != "items.csv"}
+    archive.extractall(tmp_path / "out")
+    crate = ROCrate(tmp_path / "out")
+    assert crate.root_dataset["name"] == "with odd names"
+    assert crate.version == "1.1"
+    (made,) = crate.get_by_type("CreateAction")
+    assert (made["agent"]["name"], made["instrument"]["name"]) == ("alice", "crant-batch")
+    packed = [name for name in archive.namelist() if name != "ro-crate-metadata.json"]
+    assert sorted(part.id for part in crate.root_dataset["hasPart"]) == sorted(packed)
+    found = {file["name"]: (tmp_path / "out" / file.id).read_bytes() for file in files_of(crate)}
     assert found == {name: name.encode() for name in EVIL}
+    assert all(hashlib.sha256(found[file["name"]]).hexdigest() == file["sha256"] for file in files_of(crate))
+    crate.write(tmp_path / "copy")  # which reads every file that it describes
+    assert {path.name for path in (tmp_path / "copy" / "files").iterdir()} == {
+        name[6:] for name in packed if "/" in name
+    }
+
+
+def files_of(crate: ROCrate) -> list[File]:
+    return [file for file in crate.get_by_type("File") if file.id != "items.csv"]
+
+
+def test_the_archive_unpacks_below_its_folder_whatever_its_files_are_called(
+    alice: Caller, app: FastAPI, engine: Engine, tmp_path: Path
+) -> None:
+    job = engine.planned(["1"])
+    unit = engine.claim_run(job)
+    engine.units.complete_run(unit, [an_outcome(unit.items[0], files=[stored(app, n, b"x") for n in EVIL])])
+    archive = zipfile.ZipFile(io.BytesIO(alice("GET", f"/v1/jobs/{job.id}/archive.zip").content))
+    for name in archive.namelist():  # as they are, not as `extractall` would mend them
+        assert ".." not in PurePosixPath(name).parts
+        assert not name.startswith("/")
+        assert not set(name) & set("\\:\0")
     archive.extractall(tmp_path / "out")
     assert sorted(path.name for path in tmp_path.joinpath("out").iterdir()) == [
         "files", "items.csv", "ro-crate-metadata.json",

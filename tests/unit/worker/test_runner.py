@@ -1,9 +1,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable
 from datetime import UTC, datetime
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -11,79 +10,14 @@ from billiard.exceptions import SoftTimeLimitExceeded
 from sqlalchemy import select
 
 from crant_core.errors import MeshNotFound, SourceUnavailable, VersionNotFound
-from crant_core.jobs.artifacts import CloudStore
-from crant_core.jobs.database import Database
 from crant_core.jobs.model import ItemState, JobState
 from crant_core.jobs.queue import MemoryQueue
-from crant_core.jobs.tables import EdgeRow, JobRow
+from crant_core.jobs.tables import EdgeRow
 from crant_core.kinds.base import Context, DoneItem, File, ItemResult, PlannedItem
 from crant_core.kinds.files import columns, parquet
-from crant_core.sources.testing import MemorySource
-from tests.engine import ClockedDatabase, Engine
+from tests.unit.worker.house import House
 from worker import runner as runner_module
 from worker.dispatcher import Dispatcher
-from worker.runner import Runner
-
-
-class House:
-    """Engine, store, source and runner in one process; the science is given by the test."""
-
-    def __init__(self, database: Database, folder: Path) -> None:
-        self.engine = Engine(database)
-        self.store = CloudStore(f"file://{folder}/artifacts")
-        self.source = MemorySource(versions={7: datetime(2026, 1, 1, tzinfo=UTC)})
-        self.runner = Runner(self.engine.units, self.engine.jobs, self.store, lambda name: self.source)
-        self.queue = MemoryQueue()
-        self.dispatcher = Dispatcher(self.engine.dispatch, self.queue, "test")
-
-    def work(self, rounds: int = 10) -> None:
-        """Offer and do until nothing is due."""
-        for _ in range(rounds):
-            self.dispatcher.turn()
-            self.queue.deliver(lambda unit, token: self.runner.execute(unit, token, "test"))
-
-    def work_through_pauses(self) -> None:
-        """Offer and do everything, the time passing as fast as needed."""
-        for _ in range(40):
-            self.work(1)
-            self.engine.database.pass_time(40)
-
-    def finish(self, **fields: object) -> JobRow:
-        """Submit a job, work until nothing is due, and look at it."""
-        job = self.engine.submit(**fields)
-        self.work()
-        return self.engine.see(job)
-
-
-@pytest.fixture
-def house(sqlite: Database, tmp_path: Path) -> House:
-    return House(sqlite, tmp_path)
-
-
-@pytest.fixture
-def clocked(sqlite: Database, sqlite_url: str, tmp_path: Path) -> Iterator[House]:
-    """A house whose time a test moves."""
-    database = ClockedDatabase(sqlite_url)
-    yield House(database, tmp_path)
-    database.close()
-
-
-@pytest.fixture
-def science(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
-    """A science that succeeds at everything, to be changed by the test."""
-
-    def run(context: Context, key: str) -> ItemResult:
-        return ItemResult(metrics={"length": len(key)}, files=(File(name=f"{key}.txt", media_type="t/t", data=b"x"),))
-
-    def finish(context: Context, items: list[DoneItem]) -> list[File]:
-        text = b"".join(context.read(name) for item in items for name in item.files)
-        return [File(name="all.txt", media_type="t/t", data=text)]
-
-    module = SimpleNamespace(
-        plan=lambda context, ids: [PlannedItem(key=str(number)) for number in ids], run=run, finish=finish
-    )
-    monkeypatch.setattr(runner_module, "load_runner", lambda kind: module)
-    return module
 
 
 def test_a_job_is_planned_run_and_finished(house: House, science: SimpleNamespace) -> None:
@@ -152,6 +86,12 @@ def test_an_error_that_may_pass_is_tried_again(
 def test_a_version_that_does_not_exist_fails_the_job(house: House, science: SimpleNamespace) -> None:
     job = house.finish(ids=[1], at="mat_8")
     assert (job.state, job.error_code) == (JobState.FAILED, VersionNotFound.code)
+
+
+def test_a_job_at_a_time_to_come_is_refused(house: House, science: SimpleNamespace) -> None:
+    """Its answer would be today's, and be kept as that time's."""
+    job = house.finish(ids=[1], at="2999-01-01")
+    assert (job.state, job.error_code, job.total) == (JobState.FAILED, "invalid_time", 0)
 
 
 def test_a_bug_in_the_plan_fails_the_job_and_is_not_hidden(house: House, science: SimpleNamespace) -> None:
@@ -377,3 +317,46 @@ def test_rows_of_the_finish_go_to_sql_and_the_manifest_says_whether(
     assert manifest["sql"] == [described]
     with house.engine.database.reading() as session:
         assert len(session.scalars(select(EdgeRow.post).where(EdgeRow.job_id == job.id)).all()) == stored
+
+
+def test_a_finish_reads_its_items_a_page_at_a_time_and_again(
+    house: House, science: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.done._PAGE", 3)
+    seen = []
+
+    def finish(context: Context, items: Iterable[DoneItem]) -> list[File]:
+        seen.extend([(item.key, item.files) for item in items] for _ in range(2))
+        return []
+
+    science.finish = finish
+    assert house.finish(ids=range(1, 9)).state == JobState.SUCCEEDED
+    assert seen == [[(str(key), (f"{key}.txt",)) for key in range(1, 9)]] * 2
+
+
+def test_the_manifest_of_a_second_finish_names_each_file_once(house: House, science: SimpleNamespace) -> None:
+    run = science.run
+    science.run = lambda context, key: run(context, key) if key == "1" else _raise(MeshNotFound(f"no mesh {key}"))
+    job = house.finish(ids=[1, 2])
+    science.run = run
+    house.engine.control.retry(job.id)
+    house.work()
+    manifest = json.loads(house.store.get(house.engine.jobs.artifact(job.id, "manifest.json").sha256))
+    assert [file["name"] for file in manifest["files"]] == ["1.txt", "2.txt", "all.txt"]
+    assert (manifest["failed"], manifest["counts"]["succeeded"]) == ([], 2)
+
+
+def test_a_unit_ends_early_for_a_job_that_waits(
+    house: House, science: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner_module, "_CHECK_SECONDS", 0.0)
+    monkeypatch.setattr(house.engine.units, "is_awaited", lambda unit: len(ran) == 2)
+    ran, run = [], science.run
+    science.run = lambda context, key: (ran.append(key), run(context, key))[1]
+    job = house.engine.submit(ids=[1, 2, 3, 4], kind=MANY)
+    house.work()
+    assert (house.engine.see(job).state, ran) == (JobState.SUCCEEDED, ["1", "2", "3", "4"])
+    assert [attempt.items for attempt in house.engine.jobs.attempts(job.id) if attempt.seconds] == [2, 2]
+    science.prepare = lambda context, keys: ran.clear() or "what others would fetch again"
+    job = house.finish(ids=[5, 6, 7, 8], kind=MANY)
+    assert [attempt.items for attempt in house.engine.jobs.attempts(job.id) if attempt.seconds] == [4]

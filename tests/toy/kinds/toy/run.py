@@ -22,6 +22,7 @@ def run(context: Context, key: str) -> ItemResult:
             log.write(f"{key}\n")
     if int(key) in options.deadly:
         os.kill(os.getpid(), signal.SIGKILL)
+    bytearray(options.megabytes * 2**20)
     time.sleep(options.seconds)
     return ItemResult(metrics={"n": int(key) % 7})
 

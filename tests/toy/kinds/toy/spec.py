@@ -9,6 +9,7 @@ from crant_core.kinds.base import IdParameters, KindSpec, Parameters, Reuse
 class ToyOptions(Parameters):
     seconds: float = 0.0
     deadly: list[RootId] = Field(default=[], description="Ids that kill the process that works on them")
+    megabytes: int = Field(default=0, description="Memory that each item needs for a moment")
     log: str = Field(default="", description="A file that each call of run adds its key to")
 
 

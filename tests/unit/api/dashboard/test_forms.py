@@ -126,3 +126,27 @@ def test_another_site_cannot_submit(owner: Browser, app: FastAPI) -> None:
 def test_who_only_reads_is_told_so(alice: Browser, lab: Lab) -> None:
     assert "scope <code>submit</code>" in alice.get("/new/skeletonize").text
     assert alice("POST", "/new/skeletonize", files=filled(ids=FIRST, do="submit")).status_code == 403
+
+
+def test_a_job_has_a_deadline_in_utc_and_comes_after_others(owner: Browser, app: FastAPI) -> None:
+    form = filled(ids=FIRST, do="submit", formats="swc")
+    first = owner("POST", "/new/skeletonize", files=form | {"key": (None, "1")}).headers["location"].split("/")[-1]
+    order = filled(ids=FIRST, formats="swc", after=f" {first}, {first} ", deadline="2999-01-31T18:30")
+    page = owner("POST", "/new/skeletonize", files=order | {"do": (None, "check")}).text
+    assert 'value="2999-01-31T18:30"' in page  # what was filled in stays
+    second = owner("POST", "/new/skeletonize", files=order | {"do": (None, "submit")}).headers["location"]
+    job = app.state.services.jobs.get(second.split("/")[-1], ALL)
+    assert app.state.services.jobs.after(job.id) == [first]
+    assert job.deadline is not None
+    assert job.deadline.isoformat() == "2999-01-31T18:30:00+00:00"
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("deadline", "2000-01-01T00:00"), ("deadline", "soon"), ("after", "nowhere")]
+)
+def test_an_order_that_cannot_be_is_said_beside_it(owner: Browser, field: str, value: str) -> None:
+    answer = owner("POST", "/new/skeletonize", files=filled(ids=FIRST, do="submit", formats="swc", **{field: value}))
+    assert answer.status_code == 422
+    assert field in answer.text.split('role="alert"')[1].split("</section>")[0]
+    opened = answer.text.split("Order, deadline and reuse")[0].rpartition("<details")[2]
+    assert " open" in opened

@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from crant_core.cli import app, main, show
+from crant_core.cli.doctor import _of_beat as of_beat
 from crant_core.client import ServiceProblem, ServiceUnreachable
 from crant_core.errors import InvalidInput
 from crant_core.jobs import doctor, schema
@@ -34,7 +35,13 @@ def test_every_command_is_in_the_documentation() -> None:
 
 
 def test_every_command_that_shows_something_can_show_json() -> None:
-    without = {"up", "demo", "sandbox", "tokens"}  # they run until one stops them; tokens has its own
+    without = {
+        "up",
+        "demo",
+        "sandbox",
+        "schedules",
+        "tokens",
+    }  # they run until one stops them; the last two have their own
     runner = CliRunner()
     for name in set(commands()) - without:
         assert "--json" in runner.invoke(app, [name, "--help"], env={"COLUMNS": "200", "NO_COLOR": "1"}).output, name
@@ -128,3 +135,15 @@ def test_the_doctor_goes_on_where_things_are_broken_and_shows_no_token(tmp_path:
     }  # fmt: skip
     assert all(one["hint"] for one in found if not one["is_well"])
     assert "SECRET" not in json.dumps(found)
+
+
+@pytest.mark.parametrize(
+    ("beat", "found"),
+    [
+        ({"ticks": True, "last": "2026-11-01T12:00:00+00:00"}, [("beat", True)]),
+        ({"ticks": False, "last": None}, [("beat", False)]),
+        (None, []),
+    ],
+)
+def test_the_doctor_says_whether_beat_ticks(beat: dict[str, object] | None, found: list[tuple[str, bool]]) -> None:
+    assert [(one.name, one.is_well) for one in of_beat(beat)] == found

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from crant_core.cli.jobs import _parameter, read_ids
+from crant_core.cli.jobs import parameter, read_ids
 from crant_core.errors import InvalidInput
 
 
@@ -36,5 +36,5 @@ def test_what_is_neither_digits_nor_a_file_is_refused() -> None:
 
 @pytest.mark.parametrize("name", ["123456789012", "12e456789012", "0123456789ab"])
 def test_ids_of_jobs_stay_text_even_if_they_look_like_numbers(name):
-    assert _parameter(f"skeletons={name}") == ("skeletons", name)
-    assert _parameter("waves=3") == ("waves", 3)
+    assert parameter(f"skeletons={name}") == ("skeletons", name)
+    assert parameter("waves=3") == ("waves", 3)

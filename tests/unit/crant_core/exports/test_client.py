@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from crant_core.errors import ExportBroken, ExportNotFound, ExportPending, UnknownUnitWarning
+from crant_core.cautions import UnknownUnitWarning
+from crant_core.errors import ExportBroken, ExportNotFound, ExportPending
 from crant_core.exports import TableExportClient
 
 from .conftest import ROOT

@@ -34,7 +34,7 @@ def test_what_is_not_there_or_damaged_is_not_given_out(tmp_path: Path) -> None:
         store.get(sha256)
 
 
-def test_a_writer_that_dies_leaves_a_draft_and_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_does_not_fit_leaves_neither_file_nor_draft(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = CloudStore(f"file://{tmp_path}")
 
     def full_disk(descriptor: int) -> None:
@@ -44,4 +44,31 @@ def test_a_writer_that_dies_leaves_a_draft_and_no_file(tmp_path: Path, monkeypat
     with pytest.raises(StoreUnavailable, match="No space"):
         store.put(b"too much")
     assert store.local_path(hashlib.sha256(b"too much").hexdigest()) is None
-    assert len(list(store.drafts())) == 1
+    assert list(store.drafts()) == []
+
+
+def test_files_that_are_not_there_whole_are_missing(store: CloudStore) -> None:
+    whole, other = store.put(b"whole"), store.put(b"")
+    assert store.missing({whole: 5, other: 0, "0" * 64: 5}) == {"0" * 64}
+    assert store.missing({whole: 4}) == {whole}
+    assert store.missing({}) == set()
+
+
+def test_a_file_that_was_cut_short_or_found_damaged_is_stored_anew(tmp_path: Path) -> None:
+    store = CloudStore(f"file://{tmp_path}")
+    path = store.local_path(store.put(b"whole"))
+    assert path is not None
+    path.write_bytes(b"who")
+    assert store.get(store.put(b"whole")) == b"whole"
+    path.write_bytes(b"wrong")
+    with pytest.raises(NotFound, match="sound"):
+        store.get(path.name)
+    assert [file.read_bytes() for file in path.parent.glob("*.damaged")] == [b"wrong"], "for people to look at"
+    assert store.get(store.put(b"whole")) == b"whole"
+
+
+def test_bytes_in_parts_are_stored_as_if_they_were_whole(store: CloudStore) -> None:
+    parts = [b"one ", b"", b"two"]
+    assert store.put_parts(iter(parts)) == (hashlib.sha256(b"one two").hexdigest(), 7)
+    assert store.get(store.put(b"one two")) == b"one two"
+    assert store.put_parts(iter(parts)) == (hashlib.sha256(b"one two").hexdigest(), 7)

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import itertools
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from crant_core.errors import InvalidParameters
-from crant_core.jobs.timetable import CatchUp, Cron, Every, due, jittered, upcoming
+from crant_core.jobs.timetable import (
+    CatchUp,
+    Cron,
+    Every,
+    Reckoning,
+    Span,
+    Timetable,
+    jittered,
+    reckon,
+    shortest_gap,
+    upcoming,
+)
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 NIGHTLY = Cron("0 2 * * *", "America/New_York")
@@ -18,6 +30,14 @@ NIGHTLY = Cron("0 2 * * *", "America/New_York")
 
 def utc(*parts: int) -> datetime:
     return datetime(*parts, tzinfo=UTC)
+
+
+def reckoned(timetable: Timetable, after: datetime, now: datetime, catch_up: CatchUp, **begins: Any) -> Reckoning:
+    return reckon(timetable, after, now, catch_up=catch_up, grace=HOUR, **begins)
+
+
+def due(timetable: Timetable, after: datetime, now: datetime, catch_up: CatchUp) -> datetime | None:
+    return reckoned(timetable, after, now, catch_up).run
 
 
 class TestCron:
@@ -71,19 +91,35 @@ class TestEvery:
 
 class TestDue:
     def test_nothing_is_due_before_the_slot(self):
-        assert due(NIGHTLY, utc(2026, 1, 9, 7), utc(2026, 1, 10, 6, 59), CatchUp.ONCE, HOUR) is None
+        assert due(NIGHTLY, utc(2026, 1, 9, 7), utc(2026, 1, 10, 6, 59), CatchUp.ONCE) is None
 
     def test_a_slot_is_due_when_it_has_come(self):
-        assert due(NIGHTLY, utc(2026, 1, 9, 7), utc(2026, 1, 10, 7), CatchUp.ONCE, HOUR) == utc(2026, 1, 10, 7)
+        assert due(NIGHTLY, utc(2026, 1, 9, 7), utc(2026, 1, 10, 7), CatchUp.ONCE) == utc(2026, 1, 10, 7)
 
     def test_of_missed_nights_the_last_is_run_once(self):
-        assert due(NIGHTLY, utc(2026, 1, 9, 7), utc(2026, 1, 15, 12), CatchUp.ONCE, HOUR) == utc(2026, 1, 15, 7)
+        assert due(NIGHTLY, utc(2026, 1, 9, 7), utc(2026, 1, 15, 12), CatchUp.ONCE) == utc(2026, 1, 15, 7)
 
     def test_a_missed_night_is_left_out_if_nothing_is_caught_up_with(self):
-        assert due(NIGHTLY, utc(2026, 1, 9, 7), utc(2026, 1, 15, 12), CatchUp.NONE, HOUR) is None
+        assert due(NIGHTLY, utc(2026, 1, 9, 7), utc(2026, 1, 15, 12), CatchUp.NONE) is None
 
     def test_a_slot_that_is_a_little_late_is_not_missed(self):
-        assert due(NIGHTLY, utc(2026, 1, 9, 7), utc(2026, 1, 15, 7, 30), CatchUp.NONE, HOUR) == utc(2026, 1, 15, 7)
+        assert due(NIGHTLY, utc(2026, 1, 9, 7), utc(2026, 1, 15, 7, 30), CatchUp.NONE) == utc(2026, 1, 15, 7)
+
+    def test_what_is_not_run_is_told_and_so_is_what_comes_next(self):
+        begun, now = utc(2026, 1, 9, 7), utc(2026, 1, 15, 12)
+        caught_up = reckoned(NIGHTLY, begun, now, CatchUp.ONCE)
+        assert caught_up.missed == Span(utc(2026, 1, 10, 7), utc(2026, 1, 14, 7), 5)
+        assert caught_up.next == utc(2026, 1, 16, 7)
+        left_out = reckoned(NIGHTLY, begun, now, CatchUp.NONE)
+        assert left_out.missed == Span(utc(2026, 1, 10, 7), utc(2026, 1, 15, 7), 6)
+        in_time = reckoned(NIGHTLY, begun, utc(2026, 1, 10, 7, 1), CatchUp.NONE)
+        assert (in_time.missed, in_time.next) == (None, utc(2026, 1, 11, 7))
+
+    def test_a_slot_comes_when_its_jitter_is_over_and_is_not_late_before(self):
+        late = lambda slot: slot + 3 * HOUR  # noqa: E731
+        begun, slot = utc(2026, 1, 9, 7), utc(2026, 1, 10, 7)
+        assert reckoned(NIGHTLY, begun, utc(2026, 1, 10, 9), CatchUp.NONE, begins=late).run is None
+        assert reckoned(NIGHTLY, begun, utc(2026, 1, 10, 10, 30), CatchUp.NONE, begins=late).run == slot
 
     @given(
         st.lists(st.integers(1, 500), min_size=1, max_size=30),
@@ -94,12 +130,18 @@ class TestDue:
         run = []
         for minutes in steps:
             now += timedelta(minutes=minutes)
-            if slot := due(timetable, last, now, CatchUp.ONCE, HOUR):
+            if slot := due(timetable, last, now, CatchUp.ONCE):
                 run.append(slot)
                 last = slot
         assert run == sorted(set(run))
         passed = [slot for slot in upcoming(timetable, begun, 1000) if slot <= now]
         assert not passed or run[-1] == passed[-1]
+
+
+class TestShortestGap:
+    def test_it_is_the_shortest_of_those_to_come(self):
+        assert shortest_gap(Cron("0 2,3 * * 1"), utc(2026, 1, 1)) == HOUR
+        assert shortest_gap(Every(7 * HOUR, utc(2026, 1, 1)), utc(2026, 1, 1)) == 7 * HOUR
 
 
 class TestJitter:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pyarrow as pa
@@ -13,6 +14,7 @@ import pytest
 from pydantic import ValidationError
 
 from crant_core.errors import ExportNotFound, InvalidParameters
+from crant_core.exports import TableExportClient, folder
 from crant_core.kinds.base import Context, ItemResult
 from crant_core.kinds.export_table import run
 from crant_core.kinds.export_table.spec import ExportTableParameters
@@ -54,15 +56,23 @@ class TestParameters:
             {"columns": []},
             {"version": 0},
             {"units": "um"},
+            {"voxel_resolution": [0, 4, 40]},
+            {"voxel_resolution": [4, 4]},
             *({"cloudpath": path} for path in ("file:///etc", "/etc", "~/x", "http://intern/x", "mem://x", "s3:///x")),
             {"cloudpath": "middleauth+https://elsewhere.org/x"},
             {"cloudpath": "file://x\ngs://bucket"},
+            *({"cloudpath": path} for path in ("s3://https://10.0.0.1/bucket", "gs://10.0.0.1:80/x", "https://x y/z")),
         ],
         ids=str,
     )
     def test_what_makes_no_sense_or_names_a_file_of_the_worker_is_refused(self, wrong):
         with pytest.raises(ValidationError):
             ExportTableParameters.model_validate({"table": "cells", **wrong})
+
+    @pytest.mark.parametrize("name", ["columns", "voxel_resolution"])
+    def test_a_text_for_a_list_is_refused_with_what_to_write(self, name):
+        with pytest.raises(ValidationError, match=r'write \["4", "4"\], in a terminal'):
+            ExportTableParameters.model_validate({"table": "cells", name: "4,4"})
 
     @pytest.mark.parametrize("place", ["gs://mat_dbs/public/x", "s3://bucket/x", "https://example.org/x"])
     def test_public_places_may_be_named(self, place):
@@ -73,6 +83,7 @@ class TestParameters:
 
     @pytest.mark.parametrize("is_asked_for", [True, False])
     def test_a_place_that_is_asked_for_sees_no_credentials(self, source, monkeypatch, is_asked_for):
+        monkeypatch.setattr(folder, "has_credentials", lambda _: True)
         monkeypatch.setattr(run.TableExportClient, "get_export", lambda self, *_: self._folder._files())
         source.dataset = source.dataset.model_copy(update={"export_source": "gs://bucket/own"})
         given = {"cloudpath": "gs://bucket/asked"} if is_asked_for else {}
@@ -156,6 +167,21 @@ class TestRun:
     def test_what_is_not_there_fails(self, source, parameters, error):
         done = exported(source, **parameters)
         assert [type(one) for one in done.errors.values()] == [error]
+
+    @pytest.mark.parametrize("host", ["127.0.0.1:{port}", "localhost:{port}", "169.254.169.254", "[::1]:{port}"])
+    def test_a_job_reads_nothing_of_internal_networks(self, source, sandbox, host):
+        place = f"https://{host.format(port=urlsplit(sandbox.url).port)}/gcs/exports"
+        sandbox.control("DELETE", "log")
+        error = exported(source, cloudpath=place).errors[KEY]
+        assert isinstance(error, InvalidParameters)
+        assert "CRANT_INTERNAL_HOSTS" in str(error.hint)
+        assert not [entry for entry in sandbox.control("GET", "log")["entries"] if "/gcs/" in entry["path"]]
+
+    def test_of_an_internal_host_that_the_settings_name_a_table_is_read_whole(self, sandbox, monkeypatch):
+        monkeypatch.setenv("CRANT_INTERNAL_HOSTS", '["127.0.0.1"]')
+        client = TableExportClient(sandbox.dataset.export_source, public=True)
+        lines = gzip.decompress(httpx.get(f"{client.cloudpath}/v3/{names.SYNAPSES}.csv.gz").content).count(b"\n")
+        assert client.get_export(names.SYNAPSES, 3).count_rows() == lines
 
     def test_a_dataset_that_exports_nowhere_says_so(self, source):
         source.dataset = source.dataset.model_copy(update={"export_source": None})

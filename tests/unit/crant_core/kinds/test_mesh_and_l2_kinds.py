@@ -123,6 +123,17 @@ class TestMeshes:
         assert rows.schema.metadata[b"kind"] == b"meshes"
 
 
+class TestParameters:
+    @pytest.mark.parametrize("kind", ["meshes", "l2_skeletons", "skeletonize"])
+    def test_a_text_for_a_list_and_a_format_named_twice_are_refused_with_what_to_write(self, kind):
+        parameters = all_kinds()[kind].parameters
+        form = parameters.model_fields["formats"].default[0]
+        with pytest.raises(ValidationError, match=rf'write \["{form}", "parquet"\], in a terminal'):
+            parameters.model_validate({"ids": ["5"], "formats": f"{form},parquet"})
+        with pytest.raises(ValidationError, match="named twice"):
+            parameters.model_validate({"ids": ["5"], "formats": [form, form]})
+
+
 class TestL2:
     def test_the_neurons_of_a_unit_are_looked_up_together(self, about, running):
         keys = [str(root) for root in (*live_roots()[:2], NO_ROOT)]

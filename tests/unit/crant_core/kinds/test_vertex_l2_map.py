@@ -56,7 +56,7 @@ class TestParameters:
 class TestPlan:
     def test_each_id_is_an_item_once_and_what_is_no_root_fails_at_once(self, source):
         one = live_roots()[0]
-        planned = run.plan(context(source), [one, 2 << 56 | 5, one])
+        planned = list(run.plan(context(source), [one, 2 << 56 | 5, one]))
         assert [item.key for item in planned] == [str(one), str(2 << 56 | 5)]
         assert planned[0].error is None
         assert isinstance(planned[1].error, NotARoot)

@@ -34,7 +34,7 @@ def test_only_who_looks_has_a_limit():
         ("teasar", {}, {}, "wavefront"),
         (None, {"step_sise": 3}, {}, "step_size"),
         (None, {"waves": 2}, {}, "no option waves .*method skeletor"),
-        (None, {"step_size": 1}, {}, "shatter"),
+        (None, {"step_size": 1}, {}, "crooked"),
         (None, {"edges_per_step": 1.4}, {}, "1.5 or more"),
         (None, {"step_size": 3, "edges_per_step": 3}, {}, "both are given"),
         (None, {"shave": False}, {}, "shave"),

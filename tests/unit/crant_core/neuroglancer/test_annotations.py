@@ -7,9 +7,11 @@ import navis
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from crant_core.errors import InvalidInput
-from crant_core.neuroglancer import add_annotation_layer, add_skeleton_layer
+from crant_core.neuroglancer import add_annotation_layer, add_skeleton_layer, decode_url, encode_url, scene_to_url
 
 NODES = [(1, -1, 800, 800, 4200), (2, 1, 1600, 800, 4200), (3, 2, 1604, 808, 4242), (7, 1, 0, 0, 0)]
 SCENE = {"dimensions": {"x": [8e-9, "m"], "y": [8e-9, "m"], "z": [4.2e-8, "m"]}, "layers": []}
@@ -154,3 +156,22 @@ class TestSkeletons:
             add_skeleton_layer(table, SCENE)
         with pytest.raises(InvalidInput, match="no column parent_id"):
             add_skeleton_layer(table.drop(columns="parent_id"), SCENE)
+
+
+class TestNames:
+    """A name is what was typed; only where nobody gave one there is another."""
+
+    @settings(max_examples=50)
+    @given(st.text())
+    def test_whatever_is_typed_comes_back_from_the_link(self, name):
+        scene = add_skeleton_layer(skeleton(NODES), add_annotation_layer([1, 2, 3], SCENE, name), "lines")
+        found = decode_url(scene_to_url(scene, dataset="latest"))["layers"]
+        assert [layer["name"] for layer in found][-2] == name
+
+    def test_no_letter_at_all_is_a_name_too(self):
+        assert add_annotation_layer([1, 2, 3], SCENE, "")["layers"][-1]["name"] == ""
+        assert add_annotation_layer([1, 2, 3], SCENE)["layers"][-1]["name"] == "annotations"
+        named = skeleton(NODES, name="O'Brien")
+        assert add_skeleton_layer(named, SCENE, "")["layers"][-1]["name"] == ""
+        url = encode_url(annotations={"": [1, 2, 3]}, skeletons=[named, named], skeleton_names="", dataset="latest")
+        assert [layer["name"] for layer in decode_url(url)["layers"]][-3:] == ["", " 2", " 3"]

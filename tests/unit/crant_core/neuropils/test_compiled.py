@@ -25,7 +25,6 @@ from crant_core.neuropils import (
     scan,
     solid_angles,
     sound,
-    winding,
 )
 from crant_core.neuropils.frame import frame_around
 from crant_core.neuropils.planes import planes_of
@@ -34,6 +33,7 @@ from crant_core.neuropils.raster import raster
 from crant_core.neuropils.repair import repair_mesh
 from tests.fixtures.shapes import joined
 from tests.fixtures.solids import ball, box, turned
+from tests.fixtures.winding import winding_numbers as twin
 
 TETRAHEDRON = np.array([(0, 2, 1), (0, 1, 3), (0, 3, 2), (1, 2, 3)])
 BALL = ball((0, 0, 0), 1000.0, 3)
@@ -215,7 +215,7 @@ class TestWinding:
     )
     def test_numbers_are_the_twins(self, mesh):
         points = np.random.default_rng(2).uniform(-1200, 1200, (300, 3)) * (np.abs(mesh.vertices).max() / 1000)
-        expected = winding.winding_numbers(points, mesh)
+        expected = twin(points, mesh)
         assert solid_angles.winding_numbers(points, mesh) == pytest.approx(expected, abs=1e-12)
 
     def test_a_point_on_a_vertex_is_a_number_too(self):

@@ -13,9 +13,9 @@ from crant_core.errors import InvalidInput, NoMatchesError
 from crant_core.mesh import Mesh
 from crant_core.neuropils import WrongUnitWarning, cache, exact, prepare
 from crant_core.neuropils.ranges import expanded
-from crant_core.neuropils.winding import winding_numbers
 from crant_core.sandbox.world.winding import winding_number
 from tests.fixtures.solids import ball, box
+from tests.fixtures.winding import winding_numbers
 
 BOXES = {"low": box((0, 0, 0), (2, 2, 2)), "high": box((1, 1, 1), (3, 3, 3)), "far": box((9, 9, 9), (10, 10, 10))}
 POINTS = np.array([(0.5, 0.5, 0.5), (5, 5, 5), (1.5, 1.5, 1.5), (2.5, 2.5, 2.5)])

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crant_core.skeleton import arrays, kernels
-from crant_core.skeleton.slices import step_length
+from crant_core.skeleton.rings import step_length
 from crant_core.skeleton.surface import on_grid
 from tests.fixtures.shapes import fork
 
@@ -67,19 +67,19 @@ class TestSurfaces:
         assert found.places[:, 0].tolist() == [0, 36, 144]
         assert found.faces.tolist() == [[2, 0, 1]]
 
-    def test_a_right_triangles_links_lengths_normals_and_areas(self, heavy):
+    def test_a_right_triangles_links_and_lengths(self, heavy):
         places = np.array([[0, 0, 0], [3, 0, 0], [0, 4, 0]], dtype=np.int32)
         found = heavy.surface(places, np.array([[0, 1, 2]]), 2.0)
         assert (found.total, found.longest, found.grid) == (12, 5, 2.0)
         assert found.starts.tolist() == [0, 2, 4, 6]
         assert found.links.tolist() == [[1, 3], [2, 4], [2, 5], [0, 3], [0, 4], [1, 5]]
-        assert found.normals.tolist() == [[0, 0, 12]] * 3
-        assert found.areas.tolist() == [2, 2, 2]
+        assert found.open.all()
 
     def test_around_a_closed_fan_each_neighbour_is_listed_once(self, heavy):
         places = np.array([[0, 0, 0], [9, 0, 0], [0, 9, 0], [0, 0, 9]], dtype=np.int32)
         found = heavy.surface(places, np.array([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]]), 1.0)
         assert np.diff(found.starts.astype(int)).tolist() == [3, 3, 3, 3]
+        assert not found.open.any()
 
     def test_what_is_not_a_number_shows_in_the_bounds(self, heavy):
         vertices = np.array([[1.0, 2, 3], [-1, 5, 0]])
@@ -100,51 +100,60 @@ class TestSurfaces:
         lengths = sum(round(float(np.linalg.norm(places[a] - places[b]))) for a, b in ((3, 4), (4, 5), (5, 3)))
         assert heavy.lengths_within(surface, found.labels, np.array([False, True])) == (lengths, 1)
 
-    def test_what_no_seed_reaches_is_in_no_slab(self, heavy):
+    def test_what_no_seed_reaches_is_in_no_ring(self, heavy):
         places = np.array([[5, 0, 0], [0, 1, 0], [0, 0, 1], [1, 9, 0], [1, 4, 0], [2, 5, 0]], dtype=np.int32)
         surface = heavy.surface(places, np.array([[0, 1, 2], [3, 4, 5]]), 1.0)
-        found = heavy.slice_surface(surface, np.array([4]), 100)
-        assert (found.order.tolist(), found.starts.tolist(), found.parents.tolist()) == ([3, 4, 5], [0, 3], [-1])
+        found = heavy.cut_surface(surface, np.array([4]), 100)
+        assert (found.middles.tolist(), found.starts.tolist()) == (places[3:].tolist(), [0, 3])
+        assert found.parents.tolist() == [-1]
 
     def test_more_seeds_than_the_waiting_room_has_places(self, heavy):
         count = 5000
         places = np.array([[0, 0, 0], [3, 0, 0], [0, 4, 0]]) + 10 * np.arange(count)[:, None, None]
         surface = heavy.surface(places.reshape(-1, 3).astype(np.int32), np.arange(3 * count).reshape(-1, 3), 1.0)
         seeds = heavy.pieces(surface).seeds
-        assert len(heavy.slice_surface(surface, seeds, 100).parents) == len(seeds) == count
+        assert len(heavy.cut_surface(surface, seeds, 4).parents) == len(seeds) == count
 
     @settings(max_examples=60, deadline=None)
     @given(heap=heaps(), step=st.integers(1, 8))
-    def test_slabs_are_what_a_naive_field_says(self, heavy, heap, step):
+    def test_rings_are_where_a_naive_field_says(self, heavy, heap, step):
         surface = heavy.surface(*heap, 1.0)
         if not len(surface.faces):
             return
         seeds = heavy.pieces(surface).seeds
-        found = heavy.slice_surface(surface, seeds, step)
-        distance = naive_distances(surface, seeds)
-        level = np.floor(distance / step)
-        for slab in range(len(found.parents)):
-            rows = found.order[found.starts[slab] : found.starts[slab + 1]]
-            assert len(set(level[rows])) == 1
-            assert distance[found.nearest[slab]] == distance[rows].min()
-            assert distance[found.farthest[slab]] == distance[rows].max()
+        found = heavy.cut_surface(surface, seeds, step)
+        level = np.floor(naive_distances(surface, seeds) / step + 0.5)
+        cuts = int(np.ptp(level[surface.faces], axis=1).sum())
+        lone = len(found.middles) - cuts
+        assert lone == sum(len(set(level[members])) == 1 for members in pieces(surface) for _ in members)
         assert (found.parents < np.arange(len(found.parents))).all()
         assert (found.parents < 0).sum() == len(seeds)
-        assert sorted(found.order) == list(range(len(surface.places)))
+        assert sorted(found.nearest[found.parents < 0]) == sorted(seeds)
+        # As far from its root as a ring is high: no level is left out, but next to a seed there may be several.
+        height = np.zeros(len(found.parents))
+        for ring, parent in enumerate(found.parents):
+            height[ring] = 0 if parent < 0 else height[parent] + 1
+        above = found.farthest >= 0
+        assert (level[found.farthest[above]] - 1 <= height[above]).all()
+        assert (level[found.farthest[above]] >= height[above]).all()
+
+
+def pieces(surface):
+    labels = arrays.pieces(surface).labels
+    return [np.flatnonzero(labels == label) for label in range(labels.max() + 1)]
 
 
 class TestTwins:
     @settings(max_examples=100, deadline=None)
-    @given(heaps(), st.integers(1, 8), st.integers(1, 5))
-    def test_every_step_is_equal_on_any_heap_of_triangles(self, heap, step, longest):
+    @given(heaps(), st.integers(1, 8))
+    def test_every_step_is_equal_on_any_heap_of_triangles(self, heap, step):
         ours, theirs = kernels.surface(*heap, 1.0), arrays.surface(*heap, 1.0)
         assert same(ours, theirs)
         if not len(ours.faces):
             return
         assert same(kernels.pieces(ours), arrays.pieces(ours))
         seeds = kernels.pieces(ours).seeds
-        assert same(*(heavy.slice_surface(ours, seeds, step) for heavy in (kernels, arrays)))
-        assert same(*(heavy.split(ours.places, ours.faces, longest) for heavy in (kernels, arrays)))
+        assert same(*(heavy.cut_surface(ours, seeds, step) for heavy in (kernels, arrays)))
 
     def test_every_step_is_equal_on_real_coordinates(self):
         mesh = fork(100, 3000)
@@ -153,43 +162,39 @@ class TestTwins:
         assert np.array_equal(origin, other)
         assert same(ours, theirs)
         seeds = kernels.pieces(ours).seeds
-        step = step_length(3, ours.total, ours.faces.size)
-        assert same(*(heavy.slice_surface(ours, seeds, step) for heavy in (kernels, arrays)))
-        longest = ours.total // ours.faces.size // 2
-        assert same(*(heavy.split(ours.places, ours.faces, longest) for heavy in (kernels, arrays)))
+        for edges_per_step in (0.4, 3):
+            step = step_length(ours.total / ours.faces.size, edges_per_step, 0)
+            assert same(*(heavy.cut_surface(ours, seeds, step) for heavy in (kernels, arrays)))
 
     def test_everything_measured_of_a_fork_is_equal(self, forked):
-        seeds, step = kernels.pieces(forked).seeds, step_length(3, forked.total, forked.faces.size)
-        slices = kernels.slice_surface(forked, seeds, step)
-        assert same(*(heavy.gathered(forked, slices) for heavy in (kernels, arrays)))
-        places, weights = kernels.gathered(forked, slices)
-        assert same(*(heavy.centroids(places, weights, slices.starts) for heavy in (kernels, arrays)))
-        centres, _ = kernels.centroids(places, weights, slices.starts)
+        rings = kernels.cut_surface(forked, kernels.pieces(forked).seeds, three_edges(forked))
+        assert np.allclose(*(heavy.centroids(rings) for heavy in (kernels, arrays)))
+        centres = kernels.centroids(rings)
         towards = np.tile([1.0, 0, 0], (len(centres), 1))
-        assert np.allclose(*(heavy.across(places, weights, slices, centres, towards) for heavy in (kernels, arrays)))
+        for measure in ("across", "sections"):
+            assert np.allclose(*(getattr(heavy, measure)(rings, centres, towards) for heavy in (kernels, arrays)))
         nodes, most = np.arange(len(centres))[::-2], np.full(len(centres), 300.0)
-        assert same(*(heavy.clearances(places, slices, nodes, centres) for heavy in (kernels, arrays)))
+        assert same(*(heavy.clearances(rings, nodes, centres) for heavy in (kernels, arrays)))
         for mine, other in zip(
-            *(heavy.recentred(places, forked.normals, slices, nodes, centres, most) for heavy in (kernels, arrays)),
-            strict=True,
+            *(heavy.recentred(rings, nodes, centres, most) for heavy in (kernels, arrays)), strict=True
         ):
             assert np.allclose(mine, other, atol=1e-6)
+
+
+def three_edges(surface) -> int:
+    return step_length(surface.total / surface.faces.size, 3, 0)
 
 
 @BOTH
 def test_a_node_beside_a_tube_is_put_onto_its_axis(heavy):
     surface, origin = on_grid(fork(100, 3000), heavy)
-    step = step_length(3, surface.total, surface.faces.size)
-    slices = heavy.slice_surface(surface, heavy.pieces(surface).seeds, step)
-    places, areas = heavy.gathered(surface, slices)
-    places += origin
-    centres, _ = heavy.centroids(places, areas, slices.starts)
+    rings = heavy.cut_surface(surface, heavy.pieces(surface).seeds, three_edges(surface))
+    rings = rings._replace(middles=rings.middles + origin)
+    centres = heavy.centroids(rings)
     node = int(np.argmin(np.abs(centres[:, 0] - 1500)))  # on the arm along x
     shifted = centres.copy()
     shifted[node, 2] += 130  # outside: the arm's radius is 100
-    moved_to, moved = heavy.recentred(
-        places, surface.normals, slices, np.array([node]), shifted, np.full(len(centres), 200.0)
-    )
+    moved_to, moved = heavy.recentred(rings, np.array([node]), shifted, np.full(len(centres), 200.0))
     assert moved.all()
     assert np.linalg.norm(moved_to[node, 1:]) < 25
     assert abs(moved_to[node, 0] - centres[node, 0]) < 100

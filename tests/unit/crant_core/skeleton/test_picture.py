@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from crant_core.skeleton import Skeleton
-from crant_core.skeleton.picture import _colours, draw
+from crant_core.skeleton.picture import _colours, _thinned, draw
 
 
 def line(*points: tuple[float, float, float], radius: float = 300.0) -> Skeleton:
@@ -74,3 +74,22 @@ def test_pyplot_is_left_alone():
     )
     result = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True, timeout=60)
     assert result.stdout.strip() == "False"
+
+
+def test_of_too_many_edges_only_bends_are_left_out() -> None:
+    """A stem of nodes 0 … 9, from which two branches of ten nodes grow; drawn one in four."""
+    parents = np.array([-1, *range(9), 9, *range(10, 19), 9, *range(20, 29)])
+    nodes = np.stack([np.arange(30.0), np.zeros(30), np.zeros(30)], axis=1)
+    thin = _thinned(Skeleton(nodes, np.arange(30.0), parents), 4)
+    assert thin.nodes[:, 0].tolist() == [0, 4, 8, 9, 12, 16, 19, 20, 24, 28, 29]
+    assert thin.parents.tolist() == [-1, 0, 1, 2, 3, 4, 5, 3, 7, 8, 9]
+    assert thin.radii.tolist() == thin.nodes[:, 0].tolist()
+
+
+def test_thinned_neurons_look_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = np.linspace(0, 100_000, 2001)
+    line = Skeleton(np.stack([x, 0 * x, 0 * x], axis=1), 0 * x + 500, np.arange(-1, 2000))
+    whole = np.asarray(Image.open(io.BytesIO(draw({"a": line}))), dtype=float)
+    monkeypatch.setattr("crant_core.skeleton.picture._EDGES_AT_MOST", 50)
+    thinned = np.asarray(Image.open(io.BytesIO(draw({"a": line}))), dtype=float)
+    assert np.abs(whole - thinned).max(axis=2).mean() < 0.1

@@ -6,7 +6,8 @@ import navis
 import numpy as np
 import pytest
 
-from crant_core.errors import InvalidInput, InvalidParameters, WrongType, WrongUnitWarning
+from crant_core.cautions import WrongUnitWarning
+from crant_core.errors import InvalidInput, InvalidParameters, WrongType
 from crant_core.somata import reroot_at_soma
 from tests.unit.crant_core.somata.test_skeletons import line
 

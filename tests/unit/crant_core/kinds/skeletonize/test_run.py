@@ -87,6 +87,12 @@ class TestPlan:
 
 
 class TestRun:
+    @pytest.mark.parametrize(("root", "holds"), [(FORK, "True"), (OLD, "False")])
+    def test_a_file_says_whether_its_root_holds_at_its_time(self, source, root, holds):
+        (file,) = run.run(context(source), str(root)).files
+        assert header_of(file)["is_latest"] == holds
+        assert file.meta["is_latest"] is (holds == "True")
+
     def test_metrics_and_file_agree(self, source):
         result = run.run(context(source), str(FORK))
         (file,) = result.files

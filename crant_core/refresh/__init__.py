@@ -1,0 +1,1 @@
+"""What changed between two runs of a refresh: compared, told, drawn. Nothing here knows how runs come about."""

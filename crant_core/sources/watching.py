@@ -1,0 +1,38 @@
+"""Who wants to know what is asked of servers and caches: nobody, unless a process says so."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Watcher(Protocol):
+    """Hears of requests and of looks into caches; called from any thread, and must not take long."""
+
+    def answered(self, method: str, url: str, status: int | None, began: float, seconds: float) -> None:
+        """Hear of a request: its status (None if no answer came), when it began (Unix time), how long it took."""
+
+    def looked_up(self, cache: str, *, found: bool) -> None:
+        """Hear of a look into a cache."""
+
+
+class Nobody:
+    """Does not care."""
+
+    def answered(self, method: str, url: str, status: int | None, began: float, seconds: float) -> None:
+        """Ignore it."""
+
+    def looked_up(self, cache: str, *, found: bool) -> None:
+        """Ignore it."""
+
+
+_installed: list[Watcher] = [Nobody()]
+
+
+def install(watcher: Watcher) -> None:
+    """Tell this one of everything in this process from now on."""
+    _installed[:] = [watcher]
+
+
+def watcher() -> Watcher:
+    """Return who watches in this process."""
+    return _installed[0]

@@ -1,0 +1,81 @@
+"""The units, as systemd itself reads them."""
+
+from __future__ import annotations
+
+import configparser
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from crant_core.jobs.model import Queue
+
+FOLDER = Path(__file__).parents[3] / "deploy" / "systemd"
+UNITS = sorted(path.name for path in FOLDER.iterdir())
+NEEDED = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
+
+
+@pytest.fixture
+def installed(tmp_path: Path) -> Path:
+    """The units with a Python that exists; systemd wants programs to be there."""
+    for name in UNITS:
+        text = (FOLDER / name).read_text().replace("/opt/crant/.venv/bin/python", sys.executable)
+        (tmp_path / name).write_text(text)
+    return tmp_path
+
+
+def analyze(folder: Path, *names: str) -> tuple[int, str]:
+    found = [str(folder / (name.replace("@.", "@cpu."))) for name in names]
+    for name in names:
+        if "@." in name and not (folder / name.replace("@.", "@cpu.")).exists():
+            (folder / name.replace("@.", "@cpu.")).symlink_to(folder / name)
+    command = ["systemd-analyze", "verify", "--man=no", *found]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False, env={"SYSTEMD_UNIT_PATH": f"{folder}:"})
+    return ran.returncode, ran.stderr
+
+
+@NEEDED
+def test_systemd_understands_every_word(installed: Path) -> None:
+    assert analyze(installed, *UNITS) == (0, "")
+
+
+@NEEDED
+def test_a_word_that_systemd_does_not_know_would_be_found(installed: Path) -> None:
+    unit = installed / "crant-api.service"
+    unit.write_text(unit.read_text().replace("ProtectHome=", "ProtectHouse="))
+    assert "ProtectHouse" in analyze(installed, "crant-api.service")[1]
+
+
+@NEEDED
+@pytest.mark.parametrize("name", [name for name in UNITS if name.endswith(".service")])
+def test_units_are_confined(installed: Path, name: str) -> None:
+    command = ["systemd-analyze", "security", "--offline=true", "--threshold=40", str(installed / name)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stdout[-300:]
+
+
+def test_the_target_starts_everything_and_a_worker_for_every_queue() -> None:
+    wanted = set(re.findall(r"crant-\S+\.service", (FOLDER / "crant.target").read_text()))
+    services = {name for name in UNITS if name.endswith(".service") and "@" not in name}
+    assert wanted == services | {f"crant-worker@{queue}.service" for queue in Queue}
+
+
+@pytest.mark.parametrize("name", [name for name in UNITS if name.endswith(".service")])
+def test_secrets_are_credentials_and_no_process_is_root(name: str) -> None:
+    parser = configparser.RawConfigParser(strict=False)
+    parser.optionxform = str  # type: ignore[assignment, method-assign]
+    parser.read(FOLDER / name)
+    service = parser["Service"]
+    assert service["User"] == "crant"
+    assert "password" not in service["ExecStart"].replace("${CREDENTIALS_DIRECTORY}/flower_password", "")
+    assert shlex.split(service["ExecStart"])[0].startswith("/")
+
+
+def test_workers_are_told_alone_to_stop_and_have_time_to_hand_back() -> None:
+    text = (FOLDER / "crant-worker@.service").read_text()
+    assert "KillMode=mixed" in text, "children end their units"
+    assert "TimeoutStopSec=120" in text

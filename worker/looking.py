@@ -1,0 +1,96 @@
+"""Other jobs as science sees them: those that it is told to read, those of its pipeline, and the run before."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from crant_core.errors import InvalidParameters, NotFound
+from crant_core.jobs.artifacts import ArtifactStore
+from crant_core.jobs.model import ItemState
+from crant_core.jobs.repository.jobs import JobRepository, Viewer
+from crant_core.jobs.repository.pipelines import PipelineRepository
+from crant_core.jobs.repository.stored import StoredRepository
+from crant_core.jobs.tables import ItemRow, JobRow
+from crant_core.kinds.base import EndedItem, JobResults, Spent
+from crant_core.kinds.registry import get_kind, load_runner
+from crant_core.times import TimeBase
+
+
+class Looker:
+    """Reads jobs and their files."""
+
+    def __init__(self, jobs: JobRepository, store: ArtifactStore) -> None:
+        self.jobs = jobs
+        self.store = store
+        self.stored = StoredRepository(jobs.database)
+        self.pipelines = PipelineRepository(jobs.database)
+
+    def read(self, job_id: str, name: str) -> bytes:
+        """Read a file of a job; raises `NotFound`."""
+        return self.store.get(self.jobs.artifact(job_id, name).sha256)
+
+    def results(self, job: JobRow) -> JobResults:
+        """Describe a job to those who read its results."""
+        return JobResults(
+            id=job.id,
+            kind=job.kind,
+            label=job.label,
+            parameters=job.parameters,
+            state=job.state,
+            error=job.error_message,
+            time=TimeBase(job.at, job.timestamp, job.version) if job.timestamp else None,
+            read=partial(self.read, job.id),
+            items=lambda: map(_ended, self.stored.ended(job.id)),
+            ids=partial(self.jobs.input_ids, job),
+            spent=self._spent(job),
+            steps=lambda: {step.step or "": self.results(step) for step in self.pipelines.steps(job.id)},
+        )
+
+    def previous(self, job: JobRow, name: str | None) -> JobResults | None:
+        """Find the run that a pipeline goes on from; once it was planned, the one that was found then.
+
+        Raises
+        ------
+        InvalidParameters
+            The job that is named is none of the same owner, kind and dataset.
+        """
+        if job.previous_id or job.timestamp:
+            return self._known(job.previous_id)
+        if name is not None:
+            return self.results(self._named(job, name))
+        if (of_schedule := self.pipelines.run_of_schedule(job)) is not None:
+            return self.results(of_schedule)
+        is_like = load_runner(get_kind(job.kind)).is_like
+        like = (one for one in self.pipelines.runs_like(job) if is_like(self.results(one), self.results(job)))
+        one = next(like, None)
+        return self.results(one) if one else None
+
+    def _known(self, job_id: str | None) -> JobResults | None:
+        try:
+            return self.results(self.jobs.get(job_id, Viewer(owner="", sees_all=True))) if job_id else None
+        except NotFound:  # it was deleted since
+            return None
+
+    def _named(self, job: JobRow, name: str) -> JobRow:
+        try:
+            other = self.jobs.get(name, Viewer(owner=job.owner))
+        except NotFound as error:
+            raise InvalidParameters(f"there is no job {name} of yours", value=name, hint=error.hint) from error
+        if (other.kind, other.dataset) != (job.kind, job.dataset):
+            message = f"job {name} is {other.kind} of {other.dataset}, not {job.kind} of {job.dataset}"
+            raise InvalidParameters(message, value=name, hint="name a run of the same kind and dataset")
+        return other
+
+    def _spent(self, job: JobRow) -> Spent:
+        seconds, requests = self.pipelines.spent(job.id)
+        return Spent(seconds=seconds, requests=requests, items=job.total, reused=job.reused, failed=job.failed)
+
+
+def _ended(row: ItemRow) -> EndedItem:
+    return EndedItem(
+        key=row.key,
+        metrics=row.metrics,
+        address=row.address,
+        error_code=row.error_code or (None if row.state == ItemState.SUCCEEDED else row.state),
+        error_message=row.error_message,
+    )
