@@ -71,7 +71,7 @@ class TestCortical:
         with pytest.raises(InvalidParameters):
             query_synapses(source_of("demo"), current(), pre=True, batch_size=0)
 
-    @pytest.mark.filterwarnings("ignore::crant_core.errors.OutdatedRootWarning")  # live, some are
+    @pytest.mark.filterwarnings("ignore::crant_core.cautions.OutdatedRootWarning")  # live, some are
     @pytest.mark.parametrize("options", [{}, {"live": True}], ids=str)
     def test_d14_a_servers_row_limit_cuts_nothing(self, cave, options):
         # D14 of cortical-tools: it takes what the server cut for all, live without a word
