@@ -140,7 +140,9 @@ class Runner:
         feed = self._feed(unit, source, moment)
         address = addresses(kind, source.dataset, unit.job.parameters, moment)
         _patiently(self.plans.begin)(unit, kind.code_version)
-        position, planned = 0, module.plan(self._context(unit, source, moment), feed.ids) if feed.ids else ()
+        context = self._context(unit, source, moment)
+        is_idle = context.is_step and not feed.ids  # a job may have no ids: its parameters say what it is about
+        position, planned = 0, () if is_idle else module.plan(context, feed.ids)
         for chunk in batches(planned, CHUNK):
             items = [_new_item(item, address, feed.since.get(item.key)) for item in chunk]
             self._forget_lost(unit, [item.address for item in items])
