@@ -159,7 +159,7 @@ def test_bad_input_is_one_clear_message(up: Up, words: list[str], told: str) -> 
 def test_the_doctor_looks_at_every_part_of_the_stack_that_runs_here(up: Up) -> None:
     ran = up.crant("doctor", "--json")
     found = {finding["name"].split(" for ")[0]: finding["is_well"] for finding in json.loads(ran.stdout)}
-    names = ("service", "token", "schema", "worker", "database", "broker", "store", "CAVE token")
+    names = ("service", "token", "schema", "worker", "beat", "database", "broker", "store", "CAVE token")
     assert found == dict.fromkeys(names, True)
     assert ran.returncode == 0
     assert json.loads((up.data / "secrets.json").read_text())["sandbox"] not in ran.stdout

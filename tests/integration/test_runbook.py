@@ -23,6 +23,7 @@ from crant_core.jobs.database import Database
 from crant_core.jobs.model import JobState, Scope
 from crant_core.jobs.repository.jobs import JobRepository, Viewer
 from crant_core.jobs.repository.recording import StoredFile
+from crant_core.jobs.repository.ticks import BEAT, TickRepository
 from crant_core.jobs.repository.tokens import TokenRepository
 from crant_core.jobs.tables import ItemRow, JobRow
 from crant_core.stack.network import answers, free_port
@@ -38,7 +39,7 @@ pytestmark = pytest.mark.timeout(300)
 
 @pytest.fixture
 def service(migrated_postgres_url: str) -> Iterator[Service]:
-    """Database, broker and API; a thread says what a worker would, that it is alive."""
+    """Database, broker and API; a thread says what a worker and beat would, that they are alive."""
     with tempfile.TemporaryDirectory(prefix="crant-") as folder:
         environment = {
             "CRANT_DATABASE_URL": migrated_postgres_url,
@@ -65,6 +66,7 @@ def _lead(database: Database, stopping: threading.Event) -> None:
     while not stopping.wait(0.5):
         try:
             Engine(database).dispatch.lead("a worker")
+            TickRepository(database).note(BEAT, "a beat")
         except SQLAlchemyError:  # the runbook restores the database just now
             continue
     database.close()
