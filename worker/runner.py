@@ -182,7 +182,7 @@ class Runner:
         is_time = _every(_CHECK_SECONDS)
         try:
             for number, item in enumerate(unit.items):
-                if context.prepared is None and is_time() and self.units.is_awaited(unit):
+                if number and context.prepared is None and is_time() and self.units.is_awaited(unit):
                     outbox.close(rest=unit.items[number:])
                     return
                 outbox.add(self._counted(unit, self._run_item(unit, module, context, item)))

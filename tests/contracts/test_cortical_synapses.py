@@ -81,6 +81,7 @@ class TestCortical:
         assert len(whole) > 1000
         assert found["id"].tolist() == whole["id"].tolist()
 
+    @pytest.mark.filterwarnings("ignore::crant_core.cautions.OutdatedRootWarning")  # three of them are
     @pytest.mark.parametrize("limit", [False, True])
     def test_d13_reference_tables_are_merged_on_the_synapse_they_are_about(self, cave, limit):
         # D13 and D14 of cortical-tools

@@ -68,12 +68,14 @@ class Interleavings(RuleBasedStateMachine):
 
     @rule(choice=CHOICE)
     def a_message_comes_late(self, choice: int) -> None:
-        """Units are to be had as long as they are queued and their jobs go on, whoever heard of them and when."""
+        """Units are to be had while they are queued and due, and their jobs go on, whoever heard of them and when."""
+        wanted = select(UnitRow.id, UnitRow.state, UnitRow.job_id, UnitRow.not_before).order_by(UnitRow.id)
         with self.database.reading() as session:
-            units = session.execute(select(UnitRow.id, UnitRow.state, UnitRow.job_id).order_by(UnitRow.id)).all()
+            units = session.execute(wanted).all()
         unit = units[choice % len(units)]
         [job] = [job for job, _ in self.jobs if job.id == unit.job_id]
-        is_free = unit.state == UnitState.QUEUED and JobState(self.engine.see(job).state).active
+        is_due = unit.not_before is None or unit.not_before <= self.database.now()
+        is_free = unit.state == UnitState.QUEUED and is_due and JobState(self.engine.see(job).state).active
         assert (self._claim(unit.id) is not None) == is_free
 
     def _claim(self, unit_id: int) -> ClaimedUnit | None:

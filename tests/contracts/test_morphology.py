@@ -170,7 +170,7 @@ class TestMethods:
         assert (
             skeletonize_neuron(dataset, root, shave_skeleton=False).n_nodes > skeletonize_neuron(dataset, root).n_nodes
         )
-        coarse = skeletonize_neuron(dataset, root, step_size=6)
+        coarse = skeletonize_neuron(dataset, root, step_size=6, longest_step=10_000)
         assert coarse.provenance["edges_per_step"] == 6
         assert coarse.n_nodes < 0.8 * skeletonize_neuron(dataset, root).n_nodes
 

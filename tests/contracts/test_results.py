@@ -214,7 +214,7 @@ def test_views_survive_migrations_that_come_later(database_url: str) -> None:
     database = ClockedDatabase(database_url)
     with database.engine.begin() as connection:
         command.upgrade(migrations(connection), "0003")
-        connection.execute(text("CREATE VIEW neuron_summaries AS SELECT id AS job_id, error FROM jobs"))
+        connection.execute(text("CREATE VIEW neuron_summaries AS SELECT id AS job_id FROM jobs"))
     schema.upgrade(database)
     engine = Engine(database)
     job = ended(engine, "skeletonize", {A: SKELETON})

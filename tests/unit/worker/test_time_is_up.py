@@ -16,7 +16,9 @@ from worker.runner import Runner
 def test_it_is_no_bug_of_the_items_that_are_open(monkeypatch: pytest.MonkeyPatch) -> None:
     # Their unit was given back as broken (`internal`), and ten innocent items failed with it.
     given: list[CrantError] = []
-    unit = SimpleNamespace(id=1, role=Role.RUN, token="t", job=SimpleNamespace(id="j", kind="skeletonize"))
+    unit = SimpleNamespace(
+        id=1, role=Role.RUN, token="t", job=SimpleNamespace(id="j", kind="skeletonize", traceparent=None)
+    )
     units: Any = SimpleNamespace(
         database=None, claim=lambda *_: unit, give_back=lambda _, error: given.append(error) or True
     )
@@ -25,6 +27,8 @@ def test_it_is_no_bug_of_the_items_that_are_open(monkeypatch: pytest.MonkeyPatch
         raise SoftTimeLimitExceeded
 
     monkeypatch.setattr(Runner, "_run", interrupted)
-    jobs: Any = None
-    assert Runner(units, jobs, jobs, jobs).execute(1, "t", "w") == "time_limit"
+    units.note_cost = lambda *_, **__: None
+    jobs: Any = SimpleNamespace(database=None)
+    store: Any = None
+    assert Runner(units, jobs, store, store).execute(1, "t", "w") == "time_limit"
     assert [error.code for error in given] == ["time_limit"]

@@ -152,7 +152,9 @@ class TestPages:
     def test_a_schedule_shows_its_runs_and_what_was_left_out(
         self, app: FastAPI, owner: Browser, clock: list[datetime]
     ) -> None:
-        schedule = made(app, owner, **{"when-overlap": "skip", "when-notify": '[{"url": "mailto://me:secret@x"}]'})
+        schedule = made(
+            app, owner, **{"when-overlap": "skip", "when-notify": '[{"url": "json://me:secret@localhost"}]'}
+        )
         for nights in (0, 1):
             clock[0] = datetime(2026, 11, 1, 7, tzinfo=UTC) + timedelta(days=nights)
             Schedules(app.state.services.jobs, [DEMO], tick_seconds=10, grace_seconds=300).look("test")
@@ -160,7 +162,7 @@ class TestPages:
         page = owner.get(f"/schedules/{schedule.id}").text
         assert f"/jobs/{job.id}" in page
         assert f"its run {job.id} has not ended" in page
-        assert "mailto://…" in page
+        assert "json://…" in page
         assert "secret" not in page
 
     def test_others_do_not_see_it(self, app: FastAPI, owner: Browser, bob: Browser) -> None:
@@ -169,11 +171,12 @@ class TestPages:
         assert "nightly" not in bob.get("/schedules").text
 
     def test_addresses_are_kept_and_not_shown_again(self, app: FastAPI, owner: Browser) -> None:
-        address = '[{"url": "mailto://me:secret@x"}]'
+        address = '[{"url": "json://me:secret@localhost"}]'
         path = f"/schedules/{made(app, owner, **{'when-notify': address}).id}/edit"
         assert "secret" not in owner.get(path).text
         send(owner, path, do="submit", label="changed")
-        assert (only(app).label, only(app).notify) == ("changed", [{"url": "mailto://me:secret@x"}])
+        told = {"url": "json://me:secret@localhost", "on": ["finish"], "changed_percent": None}
+        assert (only(app).label, only(app).notify) == ("changed", [told])
         send(owner, path, do="submit", **{"when-notify": "[]"})
         assert only(app).notify == []
 

@@ -121,7 +121,7 @@ class TestRun:
             "heal": "False",
         }
         assert expected.items() <= header.items()
-        assert header["code"].startswith("skeletonize 4, crant-batch ")
+        assert header["code"].startswith("skeletonize 5, crant-batch ")
         assert "origin" in header["frame"]
         assert {str(name): str(value) for name, value in file.meta.items()}.items() <= header.items()
 
