@@ -49,9 +49,11 @@ class Dispatcher:
             is_leading = self.repository.lead(self.holder)
         if not is_leading:
             return 0
+        with self.guard:
+            self._look_after()
         in_line = self.queue.waiting() > 0
         with self.guard:
-            due = self._look(in_line=in_line)
+            due = self.repository.due(in_line=in_line)
         return self._offer(due)
 
     def step_down(self) -> None:
@@ -59,12 +61,12 @@ class Dispatcher:
         with self.guard:
             self.repository.step_down(self.holder)
 
-    def _look(self, *, in_line: bool) -> list[DueUnit]:
+    def _look_after(self) -> None:
+        """Do what needs no broker, so that an outage of it stops neither leases nor deadlines nor pipelines."""
         if expired := self.repository.expire():
             log.warning("leases ran out", action="leases_expired", units=expired)
             self.counts.add("crant_leases_expired_total", expired)
         self.repository.look_after()
-        return self.repository.due(in_line=in_line)
 
     def _offer(self, due: list[DueUnit]) -> int:
         for position, unit in enumerate(due):

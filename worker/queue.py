@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 
 from celery import Celery
+from kombu.exceptions import OperationalError
 
 from crant_core.jobs.repository.dispatch import DueUnit
 
@@ -34,7 +35,18 @@ class CeleryQueue:
         )
 
     def waiting(self) -> int:
-        """Count the messages that no worker has taken yet."""
-        with self.app.pool.acquire(block=True) as connection:
-            channel = connection.default_channel
-            return sum(channel.queue_declare(queue=name).message_count for name in self.app.amqp.queues)
+        """Count the messages that no worker has taken yet.
+
+        A connection from the pool would try for ever while the broker is away, and who asks has other things to do.
+
+        Raises
+        ------
+        kombu.exceptions.OperationalError
+            If the broker cannot be reached.
+        """
+        with self.app.connection_for_write() as connection:
+            try:
+                with connection.channel() as channel:
+                    return sum(channel.queue_declare(queue=name).message_count for name in self.app.amqp.queues)
+            except (*connection.connection_errors, *connection.channel_errors) as error:
+                raise OperationalError(str(error)) from error

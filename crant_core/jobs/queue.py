@@ -17,7 +17,7 @@ class Queue(Protocol):
         """Offer one unit; raises `OSError` or the broker's own error when the broker cannot be reached."""
 
     def waiting(self) -> int:
-        """Count the messages that nobody has taken yet."""
+        """Count the messages that nobody has taken yet; raises as `send` does."""
 
 
 @dataclass

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from billiard.exceptions import TimeLimitExceeded, WorkerLostError
 from celery import Celery
+from kombu.exceptions import OperationalError
 
 from crant_core.jobs.model import Queue, Role
 from crant_core.jobs.repository.dispatch import DueUnit
@@ -134,3 +135,11 @@ def test_messages_that_nobody_has_taken_are_counted(server: str, tmp_path: Path,
     for urgent in (True, False, False):
         queue.send(DueUnit(id=7, role=Role.RUN, position=3, job_id="abc", kind="skeletonize", urgent=urgent))
     assert queue.waiting() == 3, "of all priorities"
+
+
+@pytest.mark.timeout(60)
+def test_a_broker_that_is_away_is_said_soon_instead_of_waited_for(tmp_path: Path, sqlite_url: str) -> None:
+    broker, artifacts = f"redis+socket://{tmp_path}/nobody.sock?virtual_host=0", f"file://{tmp_path}/artifacts"
+    queue = CeleryQueue(create_celery(Settings(database_url=sqlite_url, broker_url=broker, artifacts_url=artifacts)))
+    with pytest.raises(OperationalError, match=r"nobody\.sock"):
+        queue.waiting()

@@ -121,6 +121,19 @@ def test_offers_the_broker_did_not_take_are_made_again_at_once(house: House) -> 
     assert house.dispatcher.repository.due()[0].job_id == job.id
 
 
+def test_a_broker_that_is_away_does_not_keep_what_silent_workers_hold(clocked: House) -> None:
+    class Away(MemoryQueue):
+        def waiting(self) -> int:
+            raise OSError("broker is gone")
+
+    clocked.engine.submit(ids=[1])
+    held = clocked.engine.claimed()
+    clocked.engine.database.pass_time(clocked.engine.lease_seconds + 1)
+    with pytest.raises(OSError, match="gone"):
+        Dispatcher(clocked.engine.dispatch, Away(), "test").turn()
+    assert not clocked.engine.units.renew([held.token]), "the lease ran out, though nothing can be offered"
+
+
 MANY = "neuropil_matrices"  #: a kind whose units have several items
 
 
