@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import partial
 
 from crant_core.errors import InvalidParameters, NotFound
@@ -10,8 +12,8 @@ from crant_core.jobs.model import ItemState
 from crant_core.jobs.repository.jobs import JobRepository, Viewer
 from crant_core.jobs.repository.pipelines import PipelineRepository
 from crant_core.jobs.repository.stored import StoredRepository
-from crant_core.jobs.tables import ItemRow, JobRow
-from crant_core.kinds.base import EndedItem, JobResults, Spent
+from crant_core.jobs.tables import ArtifactRow, ItemRow, JobRow, ResultRow
+from crant_core.kinds.base import EarlierResult, EndedItem, JobResults, Spent
 from crant_core.kinds.registry import get_kind, load_runner
 from crant_core.times import TimeBase
 
@@ -45,6 +47,27 @@ class Looker:
             spent=self._spent(job),
             steps=lambda: {step.step or "": self.results(step) for step in self.pipelines.steps(job.id)},
         )
+
+    def earlier(self, job: JobRow, addresses: Mapping[str, str]) -> dict[str, EarlierResult]:
+        """Find the results of the run before, by key, from their addresses; what was removed since is left out."""
+        previous = self.previous(job, None)
+        if previous is None or previous.time is None:
+            return {}
+        until = previous.time.timestamp
+        rows = self.stored.results(addresses.values())
+        found = {key: rows[address] for key, address in addresses.items() if address in rows}
+        files = self.stored.files(row.item_id for row in found.values() if row.item_id)
+        return {key: self._earlier(row, files.get(row.item_id or 0, []), until) for key, row in found.items()}
+
+    def _earlier(self, row: ResultRow, files: Sequence[ArtifactRow], until: datetime) -> EarlierResult:
+        known = {file.name: file.sha256 for file in files}
+
+        def read(name: str) -> bytes:
+            if name not in known:
+                raise NotFound(f"result {row.address} has no file {name}", value=name)
+            return self.store.get(known[name])
+
+        return EarlierResult(metrics=row.metrics, read=read, until=until)
 
     def previous(self, job: JobRow, name: str | None) -> JobResults | None:
         """Find the run that a pipeline goes on from; once it was planned, the one that was found then.

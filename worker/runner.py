@@ -11,7 +11,6 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime
 from functools import partial
 from types import ModuleType
 from typing import Any
@@ -38,7 +37,18 @@ from crant_core.jobs.repository.units import ClaimedUnit, UnitRepository
 from crant_core.jobs.tables import ItemRow, JobRow
 from crant_core.jobs.tracing import Attribute, span
 from crant_core.kinds.addresses import Address, addresses
-from crant_core.kinds.base import AS_OF, Context, Feed, File, KindSpec, Pipeline, PlannedItem, Step
+from crant_core.kinds.base import (
+    AS_OF,
+    EARLIER,
+    Context,
+    EarlierResult,
+    Feed,
+    File,
+    KindSpec,
+    Pipeline,
+    PlannedItem,
+    Step,
+)
 from crant_core.kinds.registry import get_kind, load_runner
 from crant_core.sources import limits
 from crant_core.sources.base import Source
@@ -144,7 +154,7 @@ class Runner:
         is_idle = context.is_step and not feed.ids  # a job may have no ids: its parameters say what it is about
         position, planned = 0, () if is_idle else module.plan(context, feed.ids)
         for chunk in batches(planned, CHUNK):
-            items = [_new_item(item, address, feed.since.get(item.key)) for item in chunk]
+            items = [_new_item(item, address, feed) for item in chunk]
             self._forget_lost(unit, [item.address for item in items])
             _patiently(self.plans.add)(unit, position, items)
             position += len(items)
@@ -178,7 +188,8 @@ class Runner:
             self._forget_lost(unit, [item.address for item in unit.items])
             unit = _patiently(self.units.take_known)(unit)
         outbox = Outbox(self.units, unit, _patiently)
-        context = _prepared(unit, module, self._context(unit, self.open_source(unit.job.dataset), _time_of(unit)))
+        context = self._context(unit, self.open_source(unit.job.dataset), _time_of(unit))
+        context = _prepared(unit, module, replace(context, earlier=self._earlier(unit)))
         is_time = _every(_CHECK_SECONDS)
         try:
             for number, item in enumerate(unit.items):
@@ -190,6 +201,14 @@ class Runner:
             outbox.flush()
             raise
         outbox.close()
+
+    def _earlier(self, unit: ClaimedUnit) -> dict[str, EarlierResult]:
+        """Find the results that items can be made from; whose files are gone is made anew."""
+        named = {item.key: item.metrics[EARLIER] for item in unit.items if item.metrics.get(EARLIER)}
+        if not named:
+            return {}
+        _patiently(forget_lost)(self.stored, self.store, named.values())
+        return self.looker.earlier(self._pipeline(unit), named)
 
     def _run_item(self, unit: ClaimedUnit, module: ModuleType, context: Context, item: ItemRow) -> Outcome:
         """Do one item; an error that may pass leaves it open.
@@ -297,11 +316,13 @@ def _new_step(step: Step) -> NewStep:
     )
 
 
-def _new_item(item: PlannedItem, address: Address, since: datetime | None) -> NewItem:
-    """Describe an item as it is stored; `as_of` says since when nothing changed that its result depends on."""
-    found = address(item.key, item.basis, since)
+def _new_item(item: PlannedItem, address: Address, feed: Feed) -> NewItem:
+    """Describe an item as it is stored, with what its pipeline said about results of before."""
+    since, earlier = feed.since.get(item.key), feed.earlier.get(item.key)
     as_of = {} if since is None else {AS_OF: since.isoformat()}
-    return NewItem(key=item.key, error=item.error, address=found, metrics=item.metrics | as_of)
+    before = {} if earlier is None else {EARLIER: address(item.key, item.basis, earlier)}
+    found = address(item.key, item.basis, since)
+    return NewItem(key=item.key, error=item.error, address=found, metrics=item.metrics | as_of | before)
 
 
 def _every(seconds: float) -> Callable[[], bool]:

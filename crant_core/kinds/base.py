@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 
 MAX_INLINE_IDS = 100_000
 AS_OF = "as_of"  #: the metric that says of which time a result is that serves at a later one: see `Feed.since`
+EARLIER = "earlier"  #: the metric with the address of the result that this one can be made from: see `Feed.earlier`
 
 Scalar = str | int | float | bool | None
 Item = TypeVar("Item")
@@ -180,6 +181,15 @@ class JobResults:
     steps: Callable[[], Mapping[str, JobResults]] = dict  #: of a pipeline: look at its jobs, by step
 
 
+@dataclass(frozen=True, kw_only=True)
+class EarlierResult:
+    """What an item's result can be made from, instead of anew: see `Feed.earlier`."""
+
+    metrics: Mapping[str, Any]
+    read: Callable[[str], bytes]  #: read one of its files by name; raises `NotFound`
+    until: datetime  #: what was edited later is not in it
+
+
 def _no_other_job(job_id: str) -> JobResults:
     raise NotFound(f"there is no job {job_id}", value=job_id)
 
@@ -205,6 +215,8 @@ class Context:
     pipeline: Callable[[], JobResults] = _no_pipeline  #: look at the pipeline that this job is
     #: find the run of a pipeline that this one goes on from: the one that is named, else the last one that was like it
     previous: Callable[[str | None], JobResults | None] = lambda _: None
+    #: by key: of this unit's items, those of which a result is there that the pipeline named; see `Feed.earlier`
+    earlier: Mapping[str, EarlierResult] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -264,11 +276,15 @@ class Feed:
     since : mapping of str to datetime
         By key: a time since which nothing changed that the item's result depends on. A result of that time serves,
         though the kind's results serve at the same time only.
+    earlier : mapping of str to datetime
+        By key: a time whose result is what the item's will be, but for what was edited since the run before. Whoever
+        does the item finds that result in `Context.earlier`, unless it was removed.
     """
 
     ids: Sequence[int]
     parameters: Mapping[str, Any] = field(default_factory=dict)
     since: Mapping[str, datetime] = field(default_factory=dict)
+    earlier: Mapping[str, datetime] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -78,7 +78,7 @@ def changes(source: CaveSource, roots: Sequence[int], since: TimeBase, until: Ti
     before, after = (_rows(source, base) for base in (since, until))
     if before is None or before != after:
         return None
-    edited = _edited(source, since.timestamp, until.timestamp)
+    edited = sorted(made_between(source, since.timestamp, until.timestamp))
     if not edited or not roots:
         return Changes(edited=frozenset(edited))
     question = Question(source, until, update=False)
@@ -89,10 +89,28 @@ def changes(source: CaveSource, roots: Sequence[int], since: TimeBase, until: Ti
     return Changes(outputs, inputs, frozenset(edited))
 
 
-def _edited(source: CaveSource, since: datetime, until: datetime) -> list[int]:
+def made_between(source: CaveSource, since: datetime, until: datetime) -> set[int]:
+    """Return the roots that edits made in an interval, and a second around it.
+
+    Source: `GET /segmentation/api/v1/table/{table}/delta_roots`.
+
+    Raises
+    ------
+    SourceError
+    """
+    return _delta(source, since, until)[1]
+
+
+def touched_between(source: CaveSource, since: datetime, until: datetime) -> set[int]:
+    """Return the roots that edits made or ended in an interval, and a second around it; raises as `made_between`."""
+    ended, made = _delta(source, since, until)
+    return ended | made
+
+
+def _delta(source: CaveSource, since: datetime, until: datetime) -> tuple[set[int], set[int]]:
     with asking(source.dataset.server):
-        _, made = source.client().chunkedgraph.get_delta_roots(since - _MARGIN, until + _MARGIN)
-    return sorted({int(root) for root in made})
+        ended, made = source.client().chunkedgraph.get_delta_roots(since - _MARGIN, until + _MARGIN)
+    return {int(root) for root in ended}, {int(root) for root in made}
 
 
 def _rows(source: CaveSource, base: TimeBase) -> int | None:

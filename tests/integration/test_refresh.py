@@ -15,7 +15,7 @@ from crant_core.jobs.model import JobState, Role
 from crant_core.jobs.tables import JobRow
 from crant_core.registry import register
 from tests.fixtures.neurons import world
-from tests.fixtures.refreshes import Night
+from tests.fixtures.refreshes import FAST, Night
 from tests.fixtures.sandbox import Sandbox, run_sandbox
 
 pytestmark = pytest.mark.timeout(240)
@@ -59,6 +59,18 @@ def weights(night: Night, job: JobRow) -> pd.DataFrame:
 def kept(night: Night, job: JobRow, step: str) -> set[int]:
     """The neurons of a step whose result is that of a run before."""
     return {int(item.key) for item in night.engine.jobs.items(night.steps(job)[step].id) if "as_of" in item.metrics}
+
+
+def renewed(night: Night, job: JobRow, step: str) -> set[int]:
+    """The neurons of a step whose result was to be made from that of the run before."""
+    return {int(item.key) for item in night.engine.jobs.items(night.steps(job)[step].id) if "earlier" in item.metrics}
+
+
+def measured(night: Night, job: JobRow, step: str) -> dict[str, dict[str, Any]]:
+    """What is said of each neuron of a step in numbers, but for where results came from and how long it took."""
+    items = night.engine.jobs.items(night.steps(job)[step].id)
+    own = {"as_of", "earlier", "storage_seconds"}
+    return {item.key: {name: value for name, value in item.metrics.items() if name not in own} for item in items}
 
 
 def test_a_second_night_without_edits_computes_nothing_and_asks_little(night) -> None:
@@ -117,6 +129,52 @@ def test_an_edit_elsewhere_is_noticed_by_its_partners_and_by_nobody_else(night) 
     silent = {everybody[number] for number in some if number not in sending}
     assert kept(night, second, "neuropil_matrices") == silent
     assert night.steps(second)["skeletonize"].reused == len(ids)
+    assert renewed(night, second, "attach_synapses") == set(ids) - untouched
+    assert renewed(night, second, "neuropil_matrices") == set(ids) - silent
+    for step in STEPS[2:]:
+        assert measured(night, second, step) == measured(night, whole, step)
+
+
+@pytest.mark.parametrize("threshold", [1, 3])
+def test_results_are_renewed_night_by_night_through_splits_and_merges(night, threshold) -> None:
+    ids = [night.neurons()[number] for number in range(12, 22)]
+    chosen = {
+        "attach_synapses": {"threshold": threshold, "clean": False},
+        "neuropil_matrices": FAST["neuropil_matrices"] | {"threshold": threshold, "include_other": False},
+    }
+    night.refresh(ids, label=f"threshold {threshold}", **chosen)
+    for _ in range(2):  # a split, and the merge that undoes it
+        night.edit(0)
+        night.edit(2)
+        night.materialize()
+        last = night.refresh(ids, label=f"threshold {threshold}", **chosen)
+        whole = night.refresh(ids, label="from nothing", reuse=False, **chosen)
+        pd.testing.assert_frame_equal(connectors(night, last), connectors(night, whole))
+        pd.testing.assert_frame_equal(weights(night, last), weights(night, whole))
+        for step in STEPS[2:]:
+            assert measured(night, last, step) == measured(night, whole, step)
+            assert bool(renewed(night, last, step)) == (threshold == 1), "else a pair's other synapses are not known"
+
+
+def test_a_result_that_was_removed_is_made_anew_and_not_renewed(night) -> None:
+    ids = [night.neurons()[number] for number in range(12, 22)]
+    first = night.refresh(ids, label="removed")
+    night.edit(0)
+    night.materialize()
+    submitted = night.submit(ids, label="removed")
+    files = night.folder / "artifacts"
+
+    def lose(unit: Any) -> None:
+        step = night.steps(first)["attach_synapses"]
+        for item in night.engine.jobs.items(step.id):
+            sha256 = night.engine.jobs.artifact(step.id, f"{item.key}.connectors.parquet").sha256
+            for path in files.rglob(f"*{sha256[-20:]}*"):
+                path.unlink()
+
+    second = night.work(submitted, before=lose)
+    whole = night.refresh(ids, label="from nothing", reuse=False)
+    assert second.state == JobState.SUCCEEDED
+    pd.testing.assert_frame_equal(connectors(night, second), connectors(night, whole))
 
 
 def test_results_of_many_nights_ago_still_serve(night) -> None:

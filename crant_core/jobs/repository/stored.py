@@ -20,10 +20,14 @@ class StoredRepository:
     def __init__(self, database: Database) -> None:
         self.database = database
 
+    def results(self, addresses: Iterable[str]) -> dict[str, ResultRow]:
+        """Map those addresses whose results exist to them."""
+        with self.database.reading() as session:
+            return known(session, addresses)
+
     def items(self, addresses: Iterable[str]) -> dict[str, int]:
         """Map those addresses whose results exist to the items whose files they are."""
-        with self.database.reading() as session:
-            return {address: row.item_id for address, row in known(session, addresses).items() if row.item_id}
+        return {address: row.item_id for address, row in self.results(addresses).items() if row.item_id}
 
     def files(self, item_ids: Iterable[int]) -> dict[int, list[ArtifactRow]]:
         """Map items to their files."""

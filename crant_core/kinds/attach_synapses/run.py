@@ -2,13 +2,14 @@
 
 Items are neurons under the ids that were given, whose skeletons these are. A neuron that was edited since gets the
 synapses of what it is at the job's time, as far as they are near its skeleton. The synapses of a unit are fetched
-together (`prepare`).
+together (`prepare`). In a refresh, of neurons that only have edited partners, partners are looked up and nothing else.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from crant_core.ids import parse_id
 from crant_core.kinds import roots
 from crant_core.kinds.attach_synapses.spec import SPEC, AttachSynapsesOptions
 from crant_core.kinds.base import Context, DoneItem, File, ItemResult, PlannedItem, Scalar
+from crant_core.kinds.edited import edited
 from crant_core.kinds.files import columns, concatenated, parquet, parts_with_ids, provenance
 from crant_core.kinds.given_skeletons import obtain
 from crant_core.kinds.neurons import as_given, outcomes_of
@@ -25,7 +27,7 @@ from crant_core.synapses import rows as table
 from crant_core.synapses.attaching import connectors
 from crant_core.synapses.filters import Filters
 from crant_core.synapses.question import Question
-from crant_core.synapses.rows import POST, POST_AT, PRE, PRE_AT
+from crant_core.synapses.rows import ID, POST, POST_AT, PRE, PRE_AT
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,10 +49,14 @@ _COLUMNS: Mapping[str, str] = {
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Fetched:
-    """What the neurons of a unit are at the job's time, by id as given, and the synapses of all of them."""
+    """What the neurons of a unit are at the job's time, by id as given, and the synapses of all of them.
+
+    Of neurons with a result of before, what was edited.
+    """
 
     now: dict[int, Outcome]
     rows: pd.DataFrame
+    edited: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -78,13 +84,20 @@ def prepare(context: Context, keys: Sequence[str]) -> Fetched:
     ------
     SourceError
     """
-    options, source = _options(context), _source(context)
-    now = outcomes_of(context, map(parse_id, keys))
-    filters = Filters(options.threshold, options.min_size, options.clean)
+    options = _options(context)
+    before = [key for key in keys if key in context.earlier]
+    fetched = _fetched(context, [key for key in keys if key not in context.earlier], options)
+    if not before:
+        return fetched
+    return replace(fetched, edited=edited(context, before, _sides(options), _filters(options), (ID,)).rows)
+
+
+def _fetched(context: Context, keys: Sequence[str], options: AttachSynapsesOptions) -> Fetched:
+    now, filters = outcomes_of(context, map(parse_id, keys)), _filters(options)
     wanted = list(dict.fromkeys(outcome.new_id for outcome in now.values()))
     wheres: list[table.Where] = [{_OWN[side]: wanted} for side in _sides(options)]
     needed = (*filters.columns, *(_AT[side] for side in _sides(options)))
-    rows = table.fetch(Question(source, context.time, update=False), wheres, needed)
+    rows = table.fetch(Question(_source(context), context.time, update=False), wheres, needed)
     return Fetched(now, filters.keep(rows))
 
 
@@ -103,6 +116,8 @@ def run(context: Context, key: str) -> ItemResult:
     """
     options, given = _options(context), parse_id(key)
     fetched: Fetched = context.prepared or prepare(context, [key])
+    if key in context.earlier and fetched.edited is not None:
+        return _renewed(context, key, fetched.edited, options)
     now = fetched.now.get(given)
     if now is None:
         raise NotARoot(f"{given} is no root at {context.time.timestamp} and nothing became of it", value=given)
@@ -111,8 +126,32 @@ def run(context: Context, key: str) -> ItemResult:
     found = _attached(obtained.skeleton, now.new_id, mine, options)
     about: dict[str, Scalar] = {"now": str(now.new_id), "share": now.confidence, "changed": now.new_id != given}
     metrics = obtained.metrics | _counted(found, mine, now.new_id, options) | about
-    meta = provenance(context, SPEC, options) | {"units": "nm", "root_id": key, "root_id_then": str(now.new_id)}
-    return ItemResult(metrics=metrics, files=(*obtained.made.files, parquet(f"{key}.connectors.parquet", found, meta)))
+    return ItemResult(metrics=metrics, files=(*obtained.made.files, _file(context, key, now.new_id, found, options)))
+
+
+def _renewed(context: Context, key: str, rows: pd.DataFrame, options: AttachSynapsesOptions) -> ItemResult:
+    """Take the result of before, and say of the synapses of edited partners whose they are now."""
+    import pyarrow.parquet as pq
+
+    earlier, root = context.earlier[key], parse_id(key)
+    found = pq.read_table(BytesIO(earlier.read(_name(key))))
+    partner, types = found["partner_id"].to_numpy().copy(), found["type"].to_numpy(zero_copy_only=False)
+    for side in _sides(options):
+        own = rows[(rows[_OWN[side]] == root).to_numpy()]
+        now = own.set_index(ID)[_OWN[1 - side]].reindex(found["synapse_id"].to_numpy(), fill_value=0).to_numpy()
+        partner = np.where((types == _TYPES[side]) & (now != 0), now, partner)
+    place = found.schema.get_field_index("partner_id")
+    found = found.set_column(place, found.schema.field(place), [partner])
+    return ItemResult(metrics=dict(earlier.metrics), files=(_file(context, key, root, found, options),))
+
+
+def _file(context: Context, key: str, root: int, found: pa.Table, options: AttachSynapsesOptions) -> File:
+    meta = provenance(context, SPEC, options) | {"units": "nm", "root_id": key, "root_id_then": str(root)}
+    return parquet(_name(key), found, meta)
+
+
+def _name(key: str) -> str:
+    return f"{key}.connectors.parquet"
 
 
 def finish(context: Context, items: Iterable[DoneItem]) -> list[File]:
@@ -164,6 +203,10 @@ def _counted(found: pa.Table, rows: pd.DataFrame, root: int, options: AttachSyna
         known = int(np.isfinite(table.positions(own, _AT[side])).all(axis=1).sum())
         placed, unplaced = placed + known, unplaced + len(own) - known
     return attached | {"n_far": placed - len(types), "n_unplaced": unplaced}
+
+
+def _filters(options: AttachSynapsesOptions) -> Filters:
+    return Filters(options.threshold, options.min_size, options.clean)
 
 
 def _sides(options: AttachSynapsesOptions) -> list[int]:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from crant_core.kinds.edited import edited
 from crant_core.kinds.neuropil_matrices.files import provenance
 from crant_core.kinds.neuropil_matrices.surfaces import places_for
-from crant_core.matrices import Counts, count_synapses_by_neuropil
+from crant_core.matrices import Counts, count_synapses_by_neuropil, merge
 from crant_core.matrices.counting import summed
 from crant_core.matrices.synapses import OTHER
 from crant_core.synapses import rows as table
@@ -19,6 +20,9 @@ from crant_core.synapses.question import Question
 from crant_core.synapses.rows import CENTRE, POST_AT, PRE, PRE_AT
 
 if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
     from crant_core.kinds.base import Context, Scalar
     from crant_core.kinds.neuropil_matrices.spec import NeuropilMatricesOptions
 
@@ -59,6 +63,25 @@ class Outputs:
         }
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class EditedOutputs:
+    """The outputs of some neurons to partners that were edited: what replaces a part of their results of before.
+
+    Attributes
+    ----------
+    outputs : Outputs
+    partners : (n,) int64
+        Roots that edits made or ended.
+    """
+
+    outputs: Outputs
+    partners: NDArray[np.int64]
+
+    def renewed(self, before: Counts, root: int) -> Counts:
+        """Return a neuron's counts of now."""
+        return merge([without_targets(before, self.partners), part_of(self.outputs.counts, root)])
+
+
 def outputs_of(context: Context, roots: Sequence[int], options: NeuropilMatricesOptions) -> Outputs:
     """Fetch and count the outputs of neurons.
 
@@ -69,10 +92,29 @@ def outputs_of(context: Context, roots: Sequence[int], options: NeuropilMatrices
     SourceError
     """
     source: Any = context.source
-    filters, position = Filters(options.threshold, options.min_size), POSITIONS[options.position]
+    filters, position = _filters(options), POSITIONS[options.position]
     question = Question(source, context.time, update=False)
-    places = places_for(context, options)
     rows = filters.keep(table.fetch(question, [{PRE: roots}], (*filters.columns, position)))
+    return _outputs(context, rows, options)
+
+
+def edited_outputs(context: Context, keys: Sequence[str], options: NeuropilMatricesOptions) -> EditedOutputs:
+    """Fetch and count the outputs of neurons to partners that were edited since the run before.
+
+    Raises
+    ------
+    SourceError
+    """
+    found = edited(context, keys, [0], _filters(options), [POSITIONS[options.position]])
+    return EditedOutputs(_outputs(context, found.rows, options), found.partners)
+
+
+def _filters(options: NeuropilMatricesOptions) -> Filters:
+    return Filters(options.threshold, options.min_size)
+
+
+def _outputs(context: Context, rows: pd.DataFrame, options: NeuropilMatricesOptions) -> Outputs:
+    places, position = places_for(context, options), POSITIONS[options.position]
     known = np.isfinite(table.positions(rows, position)).all(axis=1)
     counts = count_synapses_by_neuropil(
         rows.iloc[np.flatnonzero(known)],
@@ -95,6 +137,19 @@ def part_of(counts: Counts, root: int) -> Counts:
     row, column = region * len(ids) + np.searchsorted(ids, root), np.searchsorted(ids, targets)
     shape = (len(counts.names) * len(ids), len(ids))
     return Counts(ids, counts.names, summed(own.data, row, column, shape), counts.open_neuropils)
+
+
+def without_targets(counts: Counts, targets: NDArray[np.int64]) -> Counts:
+    """Leave out the connections to some neurons; whoever has no other is not in the ids any more."""
+    size, table = len(counts.ids), counts.table.tocoo()
+    row, column = table.coords
+    stays = ~np.isin(counts.ids[column], targets)
+    row, column = row[stays], column[stays]
+    ids, place = np.unique(np.concatenate([counts.ids[row % size], counts.ids[column]]), return_inverse=True)
+    source, target = np.split(place, 2)
+    shape = (len(counts.names) * len(ids), len(ids))
+    values = summed(table.data[stays], row // size * len(ids) + source, target, shape)
+    return Counts(ids, counts.names, values, counts.open_neuropils)
 
 
 def _numbers(ids: Any) -> dict[int, int]:

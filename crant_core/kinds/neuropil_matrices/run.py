@@ -7,15 +7,18 @@ own part, and parts add up exactly, so `finish` has what counting all synapses o
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from crant_core.ids import parse_id
 from crant_core.kinds.base import Context, DoneItem, File, ItemResult, PlannedItem
 from crant_core.kinds.neurons import items_of
 from crant_core.kinds.neuropil_matrices import summary
-from crant_core.kinds.neuropil_matrices.counting import Outputs, outputs_of, part_of
-from crant_core.kinds.neuropil_matrices.files import counts_file
+from crant_core.kinds.neuropil_matrices.counting import EditedOutputs, Outputs, edited_outputs, outputs_of, part_of
+from crant_core.kinds.neuropil_matrices.files import counts_file, counts_in
 from crant_core.kinds.neuropil_matrices.spec import NeuropilMatricesOptions
 from crant_core.kinds.neuropil_matrices.surfaces import places_for
+
+WHOSE = ("n_synapses", "n_unplaced")  #: metrics of a neuron that do not say who its partners are
 
 
 def plan(context: Context, ids: Sequence[int]) -> list[PlannedItem]:
@@ -34,9 +37,19 @@ def plan(context: Context, ids: Sequence[int]) -> list[PlannedItem]:
     return items_of(context, ids)
 
 
-def prepare(context: Context, keys: Sequence[str]) -> Outputs:
+@dataclass(frozen=True, eq=False, slots=True)
+class Counted:
+    """The outputs of the neurons of a unit; of those with a result of before, what was edited."""
+
+    outputs: Outputs
+    edited: EditedOutputs | None = None
+
+
+def prepare(context: Context, keys: Sequence[str]) -> Counted:
     """Fetch and count the outputs of the neurons of a unit together."""
-    return outputs_of(context, [parse_id(key) for key in keys], _options(context))
+    options, before = _options(context), [key for key in keys if key in context.earlier]
+    outputs = outputs_of(context, [parse_id(key) for key in keys if key not in context.earlier], options)
+    return Counted(outputs, edited_outputs(context, before, options) if before else None)
 
 
 def run(context: Context, key: str) -> ItemResult:
@@ -47,10 +60,24 @@ def run(context: Context, key: str) -> ItemResult:
     SourceError
     """
     root = parse_id(key)
-    outputs: Outputs = context.prepared or prepare(context, [key])
+    counted: Counted = context.prepared or prepare(context, [key])
+    if key in context.earlier and counted.edited is not None:
+        return _renewed(context, key, counted.edited)
+    outputs = counted.outputs
     part = part_of(outputs.counts, root)
     file = counts_file(f"{key}.parquet", part, outputs.meta | {"root_id": key})
     return ItemResult(metrics=outputs.metrics(root, part), files=(file,))
+
+
+def _renewed(context: Context, key: str, edited: EditedOutputs) -> ItemResult:
+    """Count the synapses with edited partners again, and no others."""
+    earlier, root = context.earlier[key], parse_id(key)
+    part = edited.renewed(counts_in(earlier.read(f"{key}.parquet")), root)
+    whose = {name: earlier.metrics[name] for name in WHOSE}  # an edit of a partner moves synapses, and loses none
+    metrics = edited.outputs.metrics(root, part) | whose
+    return ItemResult(
+        metrics=metrics, files=(counts_file(f"{key}.parquet", part, edited.outputs.meta | {"root_id": key}),)
+    )
 
 
 def finish(context: Context, items: Iterable[DoneItem]) -> list[File]:

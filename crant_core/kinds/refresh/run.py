@@ -22,7 +22,7 @@ from crant_core.kinds.refresh.spec import FLAGS, SPEC, RefreshOptions
 from crant_core.kinds.skeletonize.spec import SkeletonizeOptions
 from crant_core.kinds.update_ids.spec import UpdateIdsOptions
 from crant_core.neurons import NeuronCriteria
-from crant_core.synapses.changes import Changes, changes
+from crant_core.synapses.changes import changes
 
 _AFTER = {SKELETONS: (UPDATES,), ATTACH: (SKELETONS,), MATRICES: (UPDATES,)}
 
@@ -58,10 +58,10 @@ def feed(context: Context, step: str) -> Feed:
         skeletons = this.steps()[SKELETONS]
         roots = [parse_id(item.key) for item in skeletons.items() if item.error_code is None]
         chosen = _dumped(options.attach_synapses or AttachSynapsesOptions()) | {"skeletons": skeletons.id}
-        return Feed(ids=roots, parameters=chosen, since=_since(context, ATTACH, roots))
+        return Feed(ids=roots, parameters=chosen, **_carried(context, ATTACH, roots, chosen))
     roots = neurons_of(this)
     chosen = _dumped(options.neuropil_matrices or NeuropilMatricesOptions())
-    return Feed(ids=roots, parameters=chosen, since=_since(context, MATRICES, roots))
+    return Feed(ids=roots, parameters=chosen, **_carried(context, MATRICES, roots, chosen))
 
 
 def finish(context: Context, items: Iterable[DoneItem]) -> list[File]:
@@ -91,8 +91,14 @@ def _known(this: JobResults, previous: JobResults | None) -> list[int]:
     return list(dict.fromkeys([*this.ids(), *(neurons_of(previous) if previous else ())]))
 
 
-def _since(context: Context, step: str, roots: Sequence[int]) -> dict[str, datetime]:
-    """Say of which neurons the synapses are what they were when the run before looked at them, and since when."""
+def _carried(
+    context: Context, step: str, roots: Sequence[int], chosen: Mapping[str, Any]
+) -> dict[str, dict[str, datetime]]:
+    """Say of which neurons the synapses are what they were in the run before, and of which but for edited partners.
+
+    The second only if every pair of neurons counts: an edit moves single synapses from one partner to another, and
+    below a threshold nobody knows of them any more.
+    """
     previous = context.previous(None)
     before = previous.steps().get(step) if previous else None
     if before is None or before.time is None:
@@ -101,11 +107,13 @@ def _since(context: Context, step: str, roots: Sequence[int]) -> dict[str, datet
     same = [root for root in roots if str(root) in then]
     source: Any = context.source
     found = changes(source, same, before.time, context.time)
-    return {} if found is None else {str(root): then[str(root)] for root in same if root not in _touched(found, step)}
-
-
-def _touched(found: Changes, step: str) -> frozenset[int]:
-    return found.outputs if step == MATRICES else found.outputs | found.inputs
+    if found is None:
+        return {}
+    touched = found.outputs if step == MATRICES else found.outputs | found.inputs
+    return {
+        "since": {str(root): then[str(root)] for root in same if root not in touched},
+        "earlier": {str(root): then[str(root)] for root in same if root in touched and chosen["threshold"] == 1},
+    }
 
 
 def _as_of(item: EndedItem, moment: datetime) -> datetime:
