@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from threading import BoundedSemaphore
 
 from api.cave import CaveLogin
@@ -25,6 +24,7 @@ from crant_core.jobs.repository.stored import StoredRepository
 from crant_core.jobs.repository.ticks import TickRepository
 from crant_core.jobs.repository.tokens import PREFIX, Identity, TokenRepository
 from crant_core.jobs.settings import Settings
+from crant_core.release import release
 
 _UPLOADS = 2  #: uploaded files that are read at one time: that bounds memory, whoever uploads
 
@@ -34,7 +34,7 @@ class Services:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.version = version("crant-batch")
+        self.version = release()
         self.database = Database(settings.database_url)
         self.inputs = InputRepository(self.database)
         self.uploads = BoundedSemaphore(_UPLOADS)

@@ -247,6 +247,7 @@ class Runner:
         _, module = _science(unit)
         context = self._context(unit, self.open_source(unit.job.dataset), _time_of(unit))
         done = DoneItems(self.units, unit.job.id, context.check)
+        context = replace(context, read=partial(self.looker.read, unit.job.id, known=done.files))
         made = [] if unit.job.parent_id and not unit.job.total else module.finish(context, done)
         rows = [rows_of(file, self.sql_rows) for file in made if file.table is not None]
         files = [self._store(file) for file in made]

@@ -45,7 +45,7 @@ class Edited:
 
 
 def edited(
-    context: Context, keys: Sequence[str], sides: Iterable[int], filters: Filters, columns: Sequence[str]
+    context: Context, keys: Sequence[str], sides: Iterable[int], filters: Filters, columns: Sequence[str] = ()
 ) -> Edited:
     """Fetch what was edited of those neurons whose result of before is there, all together.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from importlib.metadata import version
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from crant_core.ids import layer_of, parse_id
 from crant_core.kinds.base import Context, DoneItem, File, KindSpec, PlannedItem, Scalar
 from crant_core.kinds.files import columns as typed
 from crant_core.kinds.files import in_batches, parquet
+from crant_core.release import release
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -72,4 +72,4 @@ def job_facts(context: Context, spec: KindSpec) -> dict[str, Scalar]:
 
 def code_of(spec: KindSpec) -> str:
     """Name the code that made a file."""
-    return f"{spec.name} {spec.code_version}, crant-batch {version('crant-batch')}"
+    return f"{spec.name} {spec.code_version}, crant-batch {release()}"

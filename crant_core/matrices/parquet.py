@@ -16,7 +16,9 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode, b64encode
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from io import BytesIO
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,6 +59,19 @@ def write_collection(collection: NeuropilCollection, path: Place) -> Path:
 
 def write_counts(counts: Counts, path: Place) -> Path:
     """Write counts, one row for each neuropil, source and target; see `read_counts`."""
+    return _save(*_columns_of(counts), path)
+
+
+def dump_counts(counts: Counts) -> bytes:
+    """Return what `write_counts` writes."""
+    from pyarrow import parquet
+
+    stream = BytesIO()
+    parquet.write_table(_table(*_columns_of(counts)), stream, compression="zstd", use_dictionary=["neuropil"])
+    return stream.getvalue()
+
+
+def _columns_of(counts: Counts) -> tuple[dict[str, Any], dict[str, Any]]:
     size = max(1, len(counts.ids))
     row = np.repeat(np.arange(counts.table.shape[0]), np.diff(counts.table.indptr))
     columns = {
@@ -66,7 +81,7 @@ def write_counts(counts: Counts, path: Place) -> Path:
         "weight": counts.table.data,
     }
     about = {"format": _COUNTS, "names": counts.names, "open_neuropils": counts.open_neuropils}
-    return _save(columns, about | {"ids": list(map(str, counts.ids.tolist()))}, path)
+    return columns, about | {"ids": list(map(str, counts.ids.tolist()))}
 
 
 def read_counts(path: Place) -> Counts:
@@ -77,7 +92,20 @@ def read_counts(path: Place) -> Counts:
     InvalidInput
         The file is none of these, or was written by a later version.
     """
-    table, about = _load(path, _COUNTS)
+    return _counts(*_load(path, _COUNTS))
+
+
+def load_counts(data: bytes) -> Counts:
+    """Read counts from what `dump_counts` or `write_counts` wrote; raises as `read_counts`."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    with _reading("it"):  # the same as `read_table` does, several times faster where there is little
+        table = parquet.ParquetFile(pa.BufferReader(data)).read(use_threads=False)
+    return _counts(*_checked(table, _COUNTS, "it"))
+
+
+def _counts(table: Any, about: dict[str, Any]) -> Counts:
     ids, names = np.array(about["ids"], dtype=np.int64), tuple(about["names"])
     region = table["neuropil"].combine_chunks().indices.to_numpy(zero_copy_only=False).astype(np.int64)
     row = region * len(ids) + np.searchsorted(ids, table["pre"].to_numpy())
@@ -185,23 +213,39 @@ def _axis_described(axis: Axis, number: dict[int, int]) -> dict[str, Any]:
 
 
 def _save(columns: dict[str, Any], about: dict[str, Any], path: Place) -> Path:
-    import pyarrow as pa
     from pyarrow import parquet
 
-    described = {"version": VERSION, "written_by": "crant_core.matrices", **about}
-    table = pa.table(columns).replace_schema_metadata({KEY: json.dumps(described).encode()})
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    parquet.write_table(table, path, compression="zstd")
+    parquet.write_table(_table(columns, about), path, compression="zstd")
     return Path(path)
 
 
+def _table(columns: dict[str, Any], about: dict[str, Any]) -> Any:
+    import pyarrow as pa
+
+    described = {"version": VERSION, "written_by": "crant_core.matrices", **about}
+    return pa.table(columns).replace_schema_metadata({KEY: json.dumps(described).encode()})
+
+
 def _load(path: Place, kind: str) -> tuple[Any, dict[str, Any]]:
-    from pyarrow import ArrowException, parquet
+    from pyarrow import parquet
+
+    with _reading(path):
+        table = parquet.read_table(path, read_dictionary=["neuropil"])
+    return _checked(table, kind, path)
+
+
+@contextmanager
+def _reading(path: Place) -> Iterator[None]:
+    from pyarrow import ArrowException
 
     try:
-        table = parquet.read_table(path, read_dictionary=["neuropil"])
+        yield
     except ArrowException as error:
         raise InvalidInput(f"{path} is no Parquet file, or a damaged one", value=str(path), hint=str(error)) from error
+
+
+def _checked(table: Any, kind: str, path: Place) -> tuple[Any, dict[str, Any]]:
     about = json.loads((table.schema.metadata or {}).get(KEY, b"{}"))
     if about.get("format") != kind:
         hint = "it was written by something else, or by the to_parquet of another class"

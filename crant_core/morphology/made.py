@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from crant_core.datasets import Dataset
 from crant_core.morphology.choices import WAVEFRONT
+from crant_core.release import release
 from crant_core.skeleton.engine import CODE_VERSION
 from crant_core.skeleton.quality import Quality
 from crant_core.skeleton.tree import Skeleton
@@ -98,7 +98,7 @@ def dataset_facts(dataset: Dataset) -> dict[str, str]:
         "dataset": dataset.name,
         "datastack": dataset.datastack,
         "frame": f"{dataset.name}, origin at voxel (0, 0, 0)",
-        "code": f"crant-batch {version('crant-batch')}",
+        "code": f"crant-batch {release()}",
     }
 
 

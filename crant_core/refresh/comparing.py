@@ -7,13 +7,19 @@ stands for it; roots that were merged add up.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from crant_core.refresh.run import OF_SKELETONS, OF_SYNAPSES, Failure, Run
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Numbers = NDArray[np.float64]
 
 Lineage = Mapping[int, tuple[int, float]]
 ADDED, GONE, EDITED, SKELETON, SYNAPSES, CONNECTION, FAILURE = (
@@ -142,21 +148,27 @@ def _then(root: int, share: float, lineage: Lineage) -> tuple[int, float]:
 
 def _changes(before: Run, after: Run, became: Lineage, measures: Sequence[str]) -> list[Change]:
     """List what differs; of neurons that were merged, what was counted before is added up."""
-    origins: dict[int, list[int]] = {}
-    for old, (new, _) in became.items():
-        origins.setdefault(new, []).append(old)
-    shared = [root for root in after.neurons.index if int(root) in origins]
+    heirs = np.array([became[int(old)][0] for old in before.neurons.index], dtype=np.int64)
+    was = before.neurons[list(measures)].groupby(heirs).sum(min_count=1)
+    shared = after.neurons.index.intersection(was.index)
+    then, now = (frame.loc[shared, list(measures)].to_numpy(np.float64) for frame in (was, after.neurons))
+    differs = (then != now) & ~(np.isnan(then) & np.isnan(now))
     found = [
-        change for root in shared for name in measures if (change := _change(before, after, int(root), origins, name))
+        Change(int(root), tuple(map(int, before.neurons.index[heirs == root])), name, _number(old), _number(new))
+        for root, name, old, new in _entries(shared, measures, then, now, differs)
     ]
     return sorted(found, key=lambda one: (-abs((one.after or 0.0) - (one.before or 0.0)), one.root_id, one.measure))
 
 
-def _change(before: Run, after: Run, root: int, origins: Mapping[int, list[int]], name: str) -> Change | None:
-    old = tuple(origins[root])
-    was = before.neurons[name].reindex(list(old)).sum(min_count=1)
-    numbers = [None if np.isnan(one) else float(one) for one in (was, after.neurons[name].loc[root])]
-    return Change(root, old, name, *numbers) if numbers[0] != numbers[1] else None
+def _entries(
+    roots: pd.Index, measures: Sequence[str], then: Numbers, now: Numbers, chosen: NDArray[np.bool_]
+) -> Iterator[tuple[int, str, float, float]]:
+    for row, column in zip(*np.nonzero(chosen), strict=True):
+        yield roots[row], measures[column], then[row, column], now[row, column]
+
+
+def _number(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
 
 
 def _weights(before: Run, after: Run, lineage: Lineage) -> pd.DataFrame:

@@ -32,7 +32,7 @@ def test_a_job_goes_from_plan_over_run_to_finish(engine: Engine) -> None:
     assert finish.role == Role.FINISH
     done = [item for after in (-1, 1) for item in engine.units.done_items(job.id, after=after, limit=2)]
     assert [(item.key, item.metrics, item.files) for item in done] == [
-        (key, {"n_nodes": 3}, (f"{key}.swc",)) for key in "123"
+        (key, {"n_nodes": 3}, {f"{key}.swc": a_file(f"{key}.swc").sha256}) for key in "123"
     ]
     engine.units.complete_finish(finish, [a_file("manifest.json")])
     job = engine.see(job)

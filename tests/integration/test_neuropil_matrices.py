@@ -11,7 +11,7 @@ import pytest
 
 from crant_core.jobs.artifacts import CloudStore
 from crant_core.jobs.model import JobState
-from crant_core.kinds.neuropil_matrices.files import counts_in
+from crant_core.matrices.parquet import load_counts
 from crant_core.sandbox.world.history import VERSIONS
 from tests.fixtures.neurons import roots_at
 from tests.fixtures.service import Service
@@ -49,6 +49,6 @@ def test_a_job_counts_all_outputs_of_its_neurons(service: Service, tmp_path: Pat
     assert sorted(shares["asked_id"]) == sorted({*roots_at(2), *roots})
     assert set(shares["root_id"]) == set(roots)
     assert described["neurons.parquet"]["n_partial"] == (shares["share"] < 1).sum()
-    counts = counts_in(files["counts.parquet"])
+    counts = load_counts(files["counts.parquet"])
     assert {int(one) for one in counts.ids} >= set(roots)
     assert [attempt.outcome for attempt in service.engine.jobs.attempts(job.id)] == ["done"] * 3

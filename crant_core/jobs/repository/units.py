@@ -72,12 +72,12 @@ class ClaimedUnit:
 
 
 class FinishedItem(NamedTuple):
-    """An item that succeeded, with the names of its files."""
+    """An item that succeeded, with its files: sha256 by name."""
 
     position: int
     key: str
     metrics: dict[str, Any]
-    files: tuple[str, ...]
+    files: dict[str, str]
 
 
 class UnitRepository:
@@ -234,17 +234,18 @@ class UnitRepository:
                 requeue(row, max(row.not_before or now, now + reuse.LOOK_AGAIN))
 
     def done_items(self, job_id: str, *, after: int = -1, limit: int = 1000) -> list[FinishedItem]:
-        """List succeeded items in order, after a position, each with the names of its files."""
+        """List succeeded items in order, after a position, each with its files."""
         fields = (ItemRow.id, ItemRow.position, ItemRow.key, ItemRow.metrics)
         done = (ItemRow.job_id == job_id, ItemRow.state == ItemState.SUCCEEDED, ItemRow.position > after)
         with self.database.reading() as session:
             rows = session.execute(select(*fields).where(*done).order_by(ItemRow.position).limit(limit)).all()
-            names: dict[int | None, list[str]] = {}
+            files: dict[int | None, dict[str, str]] = {}
+            of_file = (ArtifactRow.item_id, ArtifactRow.name, ArtifactRow.sha256)
             for batch in reuse.batches(row.id for row in rows):
-                files = select(ArtifactRow.item_id, ArtifactRow.name).where(ArtifactRow.item_id.in_(batch))
-                for item_id, name in session.execute(files.order_by(ArtifactRow.id)):
-                    names.setdefault(item_id, []).append(name)
-        return [FinishedItem(row.position, row.key, row.metrics, tuple(names.get(row.id, ()))) for row in rows]
+                wanted = select(*of_file).where(ArtifactRow.item_id.in_(batch)).order_by(ArtifactRow.id)
+                for item_id, name, sha256 in session.execute(wanted):
+                    files.setdefault(item_id, {})[name] = sha256
+        return [FinishedItem(row.position, row.key, row.metrics, files.get(row.id, {})) for row in rows]
 
     def complete_finish(self, unit: ClaimedUnit, files: Sequence[StoredFile], rows: Sequence[ResultRows] = ()) -> None:
         """Store the job's own files and rows, in the place of those of an earlier finish, and end it."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,17 +16,18 @@ import numpy as np
 from crant_core.errors import NotARoot
 from crant_core.ids import parse_id
 from crant_core.kinds import roots
+from crant_core.kinds.attach_synapses.renewing import Partners, renewed
 from crant_core.kinds.attach_synapses.spec import SPEC, AttachSynapsesOptions
 from crant_core.kinds.base import Context, DoneItem, File, ItemResult, PlannedItem, Scalar
 from crant_core.kinds.edited import edited
-from crant_core.kinds.files import columns, concatenated, parquet, parts_with_ids, provenance
+from crant_core.kinds.files import columns, concatenated, parquet, parts_with_ids, provenance, table_in
 from crant_core.kinds.given_skeletons import obtain
 from crant_core.kinds.neurons import as_given, outcomes_of
 from crant_core.synapses import rows as table
 from crant_core.synapses.attaching import connectors
 from crant_core.synapses.filters import Filters
 from crant_core.synapses.question import Question
-from crant_core.synapses.rows import ID, POST, POST_AT, PRE, PRE_AT
+from crant_core.synapses.rows import POST, POST_AT, PRE, PRE_AT
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,7 +56,7 @@ class Fetched:
 
     now: dict[int, Outcome]
     rows: pd.DataFrame
-    edited: pd.DataFrame | None = None
+    edited: Mapping[str, Partners] | None = None
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -89,7 +89,8 @@ def prepare(context: Context, keys: Sequence[str]) -> Fetched:
     fetched = _fetched(context, [key for key in keys if key not in context.earlier], options)
     if not before:
         return fetched
-    return replace(fetched, edited=edited(context, before, _sides(options), _filters(options), (ID,)).rows)
+    rows = edited(context, before, _sides(options), _filters(options)).rows
+    return replace(fetched, edited={_TYPES[side]: Partners.of(rows, side) for side in _sides(options)})
 
 
 def _fetched(context: Context, keys: Sequence[str], options: AttachSynapsesOptions) -> Fetched:
@@ -129,19 +130,12 @@ def run(context: Context, key: str) -> ItemResult:
     return ItemResult(metrics=metrics, files=(*obtained.made.files, _file(context, key, now.new_id, found, options)))
 
 
-def _renewed(context: Context, key: str, rows: pd.DataFrame, options: AttachSynapsesOptions) -> ItemResult:
+def _renewed(
+    context: Context, key: str, edited_now: Mapping[str, Partners], options: AttachSynapsesOptions
+) -> ItemResult:
     """Take the result of before, and say of the synapses of edited partners whose they are now."""
-    import pyarrow.parquet as pq
-
     earlier, root = context.earlier[key], parse_id(key)
-    found = pq.read_table(BytesIO(earlier.read(_name(key))))
-    partner, types = found["partner_id"].to_numpy().copy(), found["type"].to_numpy(zero_copy_only=False)
-    for side in _sides(options):
-        own = rows[(rows[_OWN[side]] == root).to_numpy()]
-        now = own.set_index(ID)[_OWN[1 - side]].reindex(found["synapse_id"].to_numpy(), fill_value=0).to_numpy()
-        partner = np.where((types == _TYPES[side]) & (now != 0), now, partner)
-    place = found.schema.get_field_index("partner_id")
-    found = found.set_column(place, found.schema.field(place), [partner])
+    found = renewed(table_in(earlier.read(_name(key))), root, edited_now)
     return ItemResult(metrics=dict(earlier.metrics), files=(_file(context, key, root, found, options),))
 
 

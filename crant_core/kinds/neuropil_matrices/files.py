@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from crant_core.kinds.base import Context, DoneItem, File, Scalar
 from crant_core.kinds.neuropil_matrices.spec import SPEC, NeuropilMatricesOptions
-from crant_core.matrices import Counts, merge, read_counts, write_counts
-from crant_core.matrices.parquet import VERSION
+from crant_core.matrices import Counts, merge
+from crant_core.matrices.parquet import VERSION, dump_counts, load_counts
+from crant_core.release import release
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -31,15 +31,7 @@ def parquet(name: str, write: Callable[[PathLike[str]], object], meta: dict[str,
 def counts_file(name: str, counts: Counts, meta: dict[str, Scalar]) -> File:
     """Write counts; see `crant_core.matrices.read_counts`."""
     described = meta | {"format": "synapse_counts", "format_version": VERSION}
-    return parquet(name, lambda path: write_counts(counts, path), described)
-
-
-def counts_in(data: bytes) -> Counts:
-    """Read counts."""
-    with TemporaryDirectory(prefix="crant-") as folder:
-        path = Path(folder) / "counts.parquet"
-        path.write_bytes(data)
-        return read_counts(path)
+    return File(name=name, media_type=PARQUET, data=dump_counts(counts), meta=described)
 
 
 def merged(context: Context, items: Iterable[DoneItem]) -> Counts:
@@ -54,7 +46,7 @@ def _some(context: Context, names: list[str]) -> Counts:
 
 def _read(context: Context, names: Iterable[str]) -> Iterator[Counts]:
     for name in names:
-        yield counts_in(context.read(name))
+        yield load_counts(context.read(name))
 
 
 def provenance(context: Context, options: NeuropilMatricesOptions, absent: Iterable[str]) -> dict[str, Scalar]:
@@ -73,5 +65,5 @@ def provenance(context: Context, options: NeuropilMatricesOptions, absent: Itera
         "min_size": options.min_size,
         "threshold": options.threshold,
         "units": "synapses",
-        "code": f"{SPEC.name} {SPEC.code_version}, crant-batch {version('crant-batch')}",
+        "code": f"{SPEC.name} {SPEC.code_version}, crant-batch {release()}",
     }

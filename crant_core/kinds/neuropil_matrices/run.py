@@ -14,9 +14,10 @@ from crant_core.kinds.base import Context, DoneItem, File, ItemResult, PlannedIt
 from crant_core.kinds.neurons import items_of
 from crant_core.kinds.neuropil_matrices import summary
 from crant_core.kinds.neuropil_matrices.counting import EditedOutputs, Outputs, edited_outputs, outputs_of, part_of
-from crant_core.kinds.neuropil_matrices.files import counts_file, counts_in
+from crant_core.kinds.neuropil_matrices.files import counts_file
 from crant_core.kinds.neuropil_matrices.spec import NeuropilMatricesOptions
 from crant_core.kinds.neuropil_matrices.surfaces import places_for
+from crant_core.matrices.parquet import load_counts
 
 WHOSE = ("n_synapses", "n_unplaced")  #: metrics of a neuron that do not say who its partners are
 
@@ -72,7 +73,7 @@ def run(context: Context, key: str) -> ItemResult:
 def _renewed(context: Context, key: str, edited: EditedOutputs) -> ItemResult:
     """Count the synapses with edited partners again, and no others."""
     earlier, root = context.earlier[key], parse_id(key)
-    part = edited.renewed(counts_in(earlier.read(f"{key}.parquet")), root)
+    part = edited.renewed(load_counts(earlier.read(f"{key}.parquet")), root)
     whose = {name: earlier.metrics[name] for name in WHOSE}  # an edit of a partner moves synapses, and loses none
     metrics = edited.outputs.metrics(root, part) | whose
     return ItemResult(

@@ -11,8 +11,8 @@ import pandas as pd
 from crant_core.errors import NotFound
 from crant_core.ids import parse_id
 from crant_core.kinds.base import JobResults
-from crant_core.kinds.neuropil_matrices.files import counts_in
 from crant_core.kinds.neuropil_matrices.summary import COUNTS
+from crant_core.matrices.parquet import load_counts
 from crant_core.refresh.run import CONNECTIONS, MEASURES, Cost, Failure, Run
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def _connections(step: JobResults | None) -> pd.DataFrame:
     if step is None:
         return CONNECTIONS.copy()
     try:
-        return connections_in(counts_in(step.read(COUNTS)))
+        return connections_in(load_counts(step.read(COUNTS)))
     except NotFound:  # it failed as a whole, or had nothing to do
         return CONNECTIONS.copy()
 

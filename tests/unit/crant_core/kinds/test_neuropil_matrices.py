@@ -16,10 +16,10 @@ from pydantic import ValidationError
 from crant_core.errors import MeshNotFound, NoMatchesError, NotARoot
 from crant_core.kinds.neuropil_matrices import run, surfaces
 from crant_core.kinds.neuropil_matrices.counting import Outputs, outputs_of, part_of
-from crant_core.kinds.neuropil_matrices.files import counts_in
 from crant_core.kinds.neuropil_matrices.spec import NeuropilMatricesOptions, NeuropilMatricesParameters
 from crant_core.kinds.registry import get_kind, load_runner
 from crant_core.matrices import count, merge
+from crant_core.matrices.parquet import load_counts
 from crant_core.neuropils.meshes import load_neuropil_meshes
 from crant_core.sandbox.world.history import VERSIONS
 from tests.fixtures import neurons
@@ -115,7 +115,7 @@ class TestCounts:
     @pytest.mark.parametrize("each", [1, 2, 50])
     def test_units_of_any_size_add_up_to_the_truth(self, source, inside, each):
         roots = neurons.roots_at(3)
-        counts = counts_in(finished(source, roots, each)["counts.parquet"].data)
+        counts = load_counts(finished(source, roots, each)["counts.parquet"].data)
         truth = true_counts(inside, roots, AT)
         assert cells(counts) == truth
         assert truth.total() > 2_500
@@ -124,7 +124,7 @@ class TestCounts:
     def test_they_are_those_of_all_synapses_at_once(self, source, inside):
         roots = neurons.roots_at(3)
         at_once = outputs_of(context(source), roots, NeuropilMatricesOptions()).counts
-        merged = counts_in(finished(source, roots, 2)["counts.parquet"].data)
+        merged = load_counts(finished(source, roots, 2)["counts.parquet"].data)
         assert same(merged, at_once)
         truth = true_counts(inside, roots, AT)
         by_hand = count(
@@ -166,7 +166,7 @@ class TestCounts:
 
     def test_a_threshold_is_of_pairs_before_neuropils_part_them(self, source, inside):
         roots = neurons.roots_at(3)
-        counts = counts_in(finished(source, roots, 2, threshold=20)["counts.parquet"].data)
+        counts = load_counts(finished(source, roots, 2, threshold=20)["counts.parquet"].data)
         table = held(AT)
         pairs = table.groupby(["pre", "post"]).size()
         truth = true_counts(inside, roots, AT)
@@ -180,7 +180,7 @@ class TestCounts:
         items, files = done(context(source, min_size=100, include_other=False, neuropils=["ellipsoid_body"]), roots)
         large = [int((table[table["size"] >= 100].pre == root).sum()) for root in roots]
         assert [item.metrics["n_synapses"] for item in items] == large
-        assert {counts_in(data).names for data in files.values()} == {("ellipsoid_body",)}
+        assert {load_counts(data).names for data in files.values()} == {("ellipsoid_body",)}
 
     def test_metrics_are_what_the_part_says(self, source, inside):
         roots = neurons.roots_at(3)
@@ -202,7 +202,7 @@ class TestCounts:
     def test_a_neuron_without_outputs_is_done_with_none(self, source):
         result = run.run(context(source), str(NO_ROOT))
         assert set(result.metrics.values()) == {0}
-        assert len(counts_in(result.files[0].data).ids) == 0
+        assert len(load_counts(result.files[0].data).ids) == 0
 
     def test_parts_of_counts_with_open_neuropils_keep_saying_so(self):
         whole = count(np.array([1, 1, 2, 2]), np.array([2, 3, 1, 3]), np.array([0, 1, 1, 1]), ("a", "b"))
@@ -267,7 +267,7 @@ class TestFinish:
         files = finished(source, roots, weight_mode="relative_outgoing")
         matrix = collection(files["matrices.parquet"], tmp_path)["ellipsoid_body"]
         assert np.allclose(matrix.sparse.sum(axis=1), 1)
-        counts = cells(counts_in(files["counts.parquet"].data))
+        counts = cells(load_counts(files["counts.parquet"].data))
         assert counts == true_counts(inside, roots, AT), "the counts stay counts"
         for pre, post, share in matrix.edges().itertuples(index=False):
             row = sum(n for key, n in counts.items() if key[:2] == ("ellipsoid_body", pre))
@@ -291,7 +291,7 @@ class TestFinish:
     def test_a_job_without_a_neuron_has_tables_and_no_picture(self, source, tmp_path):
         files = {file.name: file for file in run.finish(context(source), [])}
         assert set(files) == {"neurons.parquet", "counts.parquet", "matrices.parquet"}
-        assert len(counts_in(files["counts.parquet"].data).ids) == 0
+        assert len(load_counts(files["counts.parquet"].data).ids) == 0
         assert collection(files["matrices.parquet"], tmp_path) == {}
 
     def test_files_say_what_they_are(self, source):

@@ -12,6 +12,7 @@ from crant_core.errors import DifferentNeuropils, InvalidInput, NoMatchesError
 from crant_core.matrices import Counts, count, factorise, merge, read_counts, write_counts
 from crant_core.matrices.counting import tally
 from crant_core.matrices.hashing import _ROWS
+from crant_core.matrices.parquet import dump_counts, load_counts
 from tests.fixtures.matrices import BASE
 
 IDS = st.one_of(st.integers(-5, 5), st.integers(BASE, BASE + 20), st.integers(-(2**63), 2**63 - 1))
@@ -216,11 +217,11 @@ def test_counts_survive_a_file(tmp_path_factory, rows, weighted):
     pre, post, region, weights = columns(rows)
     counts = count(pre, post, region, NAMES, weights if weighted else None)
     path = write_counts(counts, tmp_path_factory.mktemp("counts") / "new" / "part.parquet")
-    again = read_counts(path)
-    assert (again.names, again.open_neuropils) == (NAMES, ())
-    assert np.array_equal(again.ids, counts.ids)
-    assert again.table.dtype == counts.table.dtype
-    assert cells(again) == cells(counts)
+    for again in (read_counts(path), load_counts(path.read_bytes()), load_counts(dump_counts(counts))):
+        assert (again.names, again.open_neuropils) == (NAMES, ())
+        assert np.array_equal(again.ids, counts.ids)
+        assert again.table.dtype == counts.table.dtype
+        assert cells(again) == cells(counts)
 
 
 def test_which_meshes_were_open_is_not_forgotten(tmp_path):

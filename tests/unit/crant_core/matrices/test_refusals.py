@@ -13,6 +13,7 @@ import crant_core as cp
 from crant_core.errors import InvalidInput, WrongType
 from crant_core.matrices import All, DirectedNestedMatrix, NestedMatrix, NeuropilCollection, count_synapses, read_counts
 from crant_core.matrices.annotations import read_annotations
+from crant_core.matrices.parquet import load_counts
 from tests.fixtures.five_neurons import BOXES, TYPES, placed, table
 from tests.fixtures.matrices import annotations, synapses
 
@@ -75,6 +76,8 @@ def test_a_file_that_is_no_parquet_is_named(read, content, tmp_path):
     (tmp_path / "text.parquet").write_bytes(content)
     with pytest.raises(InvalidInput, match=r"text.parquet is no Parquet file"):
         read(tmp_path / "text.parquet")
+    with pytest.raises(InvalidInput, match="no Parquet file"):
+        load_counts(content)
 
 
 def test_a_collection_of_other_things_is_not_written(tmp_path):
