@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Collection, Hashable
 from typing import TYPE_CHECKING
 
 from crant_core.annotations.cells import COLUMNS, typed
@@ -44,6 +44,16 @@ class SeaTableAnnotations:
         InvalidInput
             Ids are stored as numbers, so their digits are lost.
         """
-        rows = SeaTableReader(self._store, self._token).rows(COLUMNS)
+        return self._typed(None)
+
+    def about(self, roots: Collection[int]) -> pd.DataFrame:
+        """Fetch the rows whose root id has the digits of one of these, and so maybe others; raises as `table`.
+
+        Source: see `SeaTableReader.rows`. People type ids: in a cell, there may be blanks around one.
+        """
+        return self._typed(" OR ".join(f"`root_id` LIKE '%{int(root)}%'" for root in roots))
+
+    def _typed(self, condition: str | None) -> pd.DataFrame:
+        rows = SeaTableReader(self._store, self._token).rows(COLUMNS, condition)
         raw = {name: [row[name] for row in rows] for name in COLUMNS}
         return typed(raw, len(rows), self._store.table, strict=False)

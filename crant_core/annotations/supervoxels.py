@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from crant_core.annotations.cells import number_of
-from crant_core.annotations.table import table_of
+from crant_core.annotations.table import rows_about, table_of
 from crant_core.datasets import Dataset
 from crant_core.errors import SourceError, SourceTokenMissing
 from crant_core.registry import dataset_of
@@ -14,7 +14,9 @@ from crant_core.registry import dataset_of
 _log = logging.getLogger(__name__)
 
 
-def supervoxels_of(dataset: str | Dataset, clear_cache: bool = False) -> Mapping[int, int] | None:
+def supervoxels_of(
+    dataset: str | Dataset, clear_cache: bool = False, roots: Collection[int] | None = None
+) -> Mapping[int, int] | None:
     """Return one supervoxel of each annotated neuron; from which `update_ids` finds its way after splits.
 
     Parameters
@@ -23,6 +25,8 @@ def supervoxels_of(dataset: str | Dataset, clear_cache: bool = False) -> Mapping
         Name or alias.
     clear_cache : bool, default False
         Fetch annotations anew.
+    roots : collection of int, optional
+        Those that are asked about; if they are few, fewer rows may be fetched.
 
     Returns
     -------
@@ -34,7 +38,7 @@ def supervoxels_of(dataset: str | Dataset, clear_cache: bool = False) -> Mapping
     if known.annotations is None:
         return None
     try:
-        table = table_of(known, clear_cache)
+        table = table_of(known, clear_cache) if roots is None else rows_about(known, roots, clear_cache)
     except SourceTokenMissing:
         return None  # most people have none
     except SourceError as error:

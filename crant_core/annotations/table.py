@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from crant_core.annotations.cells import LISTS, POSITIONS
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from crant_core.annotations.base import AnnotationSource
 
+_FEW = 50  #: roots that a query can name
 CACHE = "seatable_annotations"  #: the name that crantpy gives it, wherever annotations are
 
 
@@ -47,6 +49,21 @@ def table_of(dataset: Dataset, clear_cache: bool = False, check_stale: bool = Tr
     found: pd.DataFrame = cache.get_or_make(
         source.key, source.table, MAX_AGE if check_stale else None, clear=clear_cache
     )
+    return found
+
+
+def rows_about(dataset: Dataset, roots: Collection[int], clear_cache: bool = False) -> pd.DataFrame:
+    """Return the rows of the annotation table that are about some roots, and maybe others.
+
+    Of few roots, only theirs are fetched, if the server can be asked so and the table is not known. Parameters, result
+    and errors as in `table_of`.
+    """
+    source, cache = annotation_source(dataset), get_global_cache(CACHE)
+    is_known = not clear_cache and cache.entry(source.key, MAX_AGE) is not None
+    about = getattr(source, "about", None)
+    if about is None or is_known or not 0 < len(roots) <= _FEW:
+        return table_of(dataset, clear_cache)
+    found: pd.DataFrame = about(roots)
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
@@ -17,6 +17,8 @@ from crant_core.identity.tracing import Heirs, distinct, trace
 if TYPE_CHECKING:
     from crant_core.sources.cave import CaveSource
     from crant_core.sources.chunkedgraph import ChunkedGraphSource
+
+Annotated = Callable[[Collection[int]], Mapping[int, int] | None]
 
 _log = logging.getLogger(__name__)
 _CERTAIN = 1.0
@@ -36,7 +38,7 @@ def outcomes(
     when: datetime,
     *,
     supervoxels: Sequence[int | None] | None = None,
-    annotated: Callable[[], Mapping[int, int] | None] = dict,
+    annotated: Annotated | None = None,
     stop_layer: int = 2,
     fresh: bool = False,
     progress: bool = False,
@@ -52,7 +54,7 @@ def outcomes(
     supervoxels : sequence of int or None, optional
         One for every id, None where there is none; it decides if its neuron was split.
     annotated : callable, optional
-        Returns supervoxels by root; called once at most, and only if an id without a supervoxel was split.
+        Returns supervoxels by root; called once at most, with the ids without a supervoxel that were split.
     stop_layer : int, default 2
         What is counted for the confidence: 2 or more L2 chunks, 1 supervoxels.
     fresh : bool, default False
@@ -95,7 +97,7 @@ class _Updater:
     graph: ChunkedGraphSource
     when: datetime
     memory: Memory
-    annotated: Callable[[], Mapping[int, int] | None]
+    annotated: Annotated | None
     stop_layer: int
     progress: bool
 
@@ -132,8 +134,9 @@ class _Updater:
     def _hints(self, asked: _Questions, split: Iterable[int]) -> dict[int, int]:
         """Return a supervoxel for each row that has one; annotations are fetched only where they are needed."""
         hints = {row: asked.supervoxels[row] for row in split}
-        if None in hints.values():
-            annotated = self.annotated() or {}
+        if None in hints.values() and self.annotated is not None:
+            unknown = {asked.ids[row] or 0 for row, supervoxel in hints.items() if supervoxel is None}
+            annotated = self.annotated(unknown) or {}
             hints = {row: supervoxel or annotated.get(asked.ids[row] or 0) for row, supervoxel in hints.items()}
         return {row: int(supervoxel) for row, supervoxel in hints.items() if supervoxel}
 

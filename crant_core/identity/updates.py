@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -99,7 +99,7 @@ def update_ids(  # noqa: PLR0917 - the order that people know
         ids,
         base.timestamp,
         supervoxels=hints,
-        annotated=partial(_annotated, source.dataset, clear_cache) if use_annotations else dict,
+        annotated=partial(_annotated, source.dataset, clear_cache) if use_annotations else None,
         stop_layer=stop_layer,
         fresh=clear_cache,
         progress=progress,
@@ -119,10 +119,10 @@ def _questions(x: Any, supervoxels: Any) -> tuple[list[int | None], list[int | N
     return ids, [one or other or None for one, other in zip(given, listed, strict=True)]
 
 
-def _annotated(dataset: Dataset, clear_cache: bool) -> Mapping[int, int] | None:
+def _annotated(dataset: Dataset, clear_cache: bool, roots: Collection[int]) -> Mapping[int, int] | None:
     from crant_core.annotations.supervoxels import supervoxels_of  # pandas
 
-    return supervoxels_of(dataset, clear_cache)
+    return supervoxels_of(dataset, clear_cache, roots)
 
 
 def _frame(ids: list[int | None], answers: Sequence[Outcome | None], base: TimeBase, dataset: str) -> pd.DataFrame:

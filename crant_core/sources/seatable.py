@@ -81,8 +81,8 @@ class SeaTableReader:
         self.store = store
         self._token = token
 
-    def rows(self, columns: Sequence[str]) -> list[Row]:
-        """Return all rows, in the table's order.
+    def rows(self, columns: Sequence[str], condition: str | None = None) -> list[Row]:
+        """Return all rows, or all that meet a condition, in the table's order.
 
         Endpoints: `GET /api/v2.1/workspace/{workspace}/dtable/{base}/temp-api-token/`,
         `GET /api/v2.1/dtable/app-access-token/`, and `POST /api-gateway/api/v2/dtables/{uuid}/sql` once for the count,
@@ -91,6 +91,8 @@ class SeaTableReader:
         Parameters
         ----------
         columns : sequence of str
+        condition : str, optional
+            See `create_sql_query`.
 
         Returns
         -------
@@ -106,23 +108,23 @@ class SeaTableReader:
         SourceError
             It refused the token, or the table has no such column.
         """
-        return retry(self._read, _ATTEMPTS, _COOLDOWN)(columns)
+        return retry(self._read, _ATTEMPTS, _COOLDOWN)(columns, condition)
 
-    def _read(self, columns: Sequence[str]) -> list[Row]:
+    def _read(self, columns: Sequence[str], condition: str | None) -> list[Row]:
         with translated(self.store.server), bounded_seatable():
             base = _open(self.store, self._token)
-            count = self._total(base)
-            rows, pages = self._pages(base, [_ID, *columns], count)
+            count = self._total(base, condition)
+            rows, pages = self._pages(base, [_ID, *columns], count, condition)
             if pages > 1 or len(rows) != count:
-                self._check(len(rows), count, self._total(base))
+                self._check(len(rows), count, self._total(base, condition))
         return [{name: row.get(name) for name in columns} for row in rows]
 
-    def _pages(self, base: Any, columns: Sequence[str], count: int) -> tuple[list[Row], int]:
+    def _pages(self, base: Any, columns: Sequence[str], count: int, condition: str | None) -> tuple[list[Row], int]:
         """Return rows until there are enough or no more, and the number of pages."""
         rows: dict[Any, Row] = {}
         pages = 0
         while len(rows) < count:
-            page = self._page(base, columns, max(0, len(rows) - 1))
+            page = self._page(base, columns, max(0, len(rows) - 1), condition)
             new = page[1:] if pages else page
             before, last, pages = len(rows), next(reversed(rows), None), pages + 1
             rows |= {row[_ID]: row for row in new}
@@ -132,14 +134,14 @@ class SeaTableReader:
                 break
         return list(rows.values()), pages
 
-    def _page(self, base: Any, columns: Sequence[str], start: int) -> list[Row]:
-        rows: list[Row] = base.query(create_sql_query(self.store.table, columns, limit=_PAGE, start=start))
+    def _page(self, base: Any, columns: Sequence[str], start: int, condition: str | None) -> list[Row]:
+        rows: list[Row] = base.query(create_sql_query(self.store.table, columns, condition, limit=_PAGE, start=start))
         if not all(row.get(_ID) for row in rows):
             raise Incomplete(f"{self.store.server} gave rows without an id", value=self.store.table)
         return rows
 
-    def _total(self, base: Any) -> int:
-        rows = base.query(create_sql_query(self.store.table, ["COUNT(*)"]))
+    def _total(self, base: Any, condition: str | None) -> int:
+        rows = base.query(create_sql_query(self.store.table, ["COUNT(*)"], condition))
         counts = [count for row in rows for count in row.values()]
         if len(counts) != 1 or not isinstance(counts[0], int | float):
             raise Incomplete(f"{self.store.server} does not say how many rows there are", value=self.store.table)

@@ -16,6 +16,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from crant_core import registry
+from crant_core.annotations import supervoxels_of
 from crant_core.datasets import Dataset, SeaTableStore
 from crant_core.errors import (
     Incomplete,
@@ -244,6 +245,41 @@ class TestHalfAnswers:
         with pytest.raises(ConnectionError, match="401"):  # its own error, not ours
             Base("f" * 32, changing.url).auth()
         assert main.requests.Session is requests.Session
+
+
+class TestAbout:
+    """Supervoxels of a few roots."""
+
+    SUPERVOXEL = 72339069014638592
+
+    def table(self, count: int, cap: int = 1000) -> Restless:
+        roots = [f" {FIRST_ROOT + number} " for number in range(count)]  # as people type
+        supervoxels = [str(self.SUPERVOXEL + number) for number in range(count)]
+        return Restless(rows_of(count, root_id=roots, supervoxel_id=supervoxels), cap, _still)
+
+    def test_only_their_rows_are_asked_for(self):
+        table = self.table(500)
+        with serving(table) as dataset:
+            wanted = [FIRST_ROOT + 7, FIRST_ROOT + 300, FIRST_ROOT + 9_999]
+            found = supervoxels_of(dataset, roots=wanted)
+            assert found == {FIRST_ROOT + 7: self.SUPERVOXEL + 7, FIRST_ROOT + 300: self.SUPERVOXEL + 300}
+            assert (table.queries, table.pages) == (2, 1)
+            everything = supervoxels_of(dataset)
+            assert {root: everything.get(root) for root in found} == found
+            before = table.queries
+            assert supervoxels_of(dataset, roots=wanted) == everything, "the table is known by now"
+            assert table.queries == before
+
+    def test_an_answer_in_pages_is_whole(self):
+        with serving(self.table(40, cap=3)) as dataset:
+            wanted = [FIRST_ROOT + number for number in range(0, 40, 4)]
+            assert [*supervoxels_of(dataset, roots=wanted)] == wanted
+
+    def test_of_many_roots_or_none_the_table_is_fetched(self):
+        for count in (0, 51):
+            table = self.table(60)
+            with serving(table) as dataset:
+                assert len(supervoxels_of(dataset, roots=[FIRST_ROOT + number for number in range(count)])) == 60
 
 
 def test_a_mistyped_cell_is_empty_and_reported_and_all_others_are_read():

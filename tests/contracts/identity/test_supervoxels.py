@@ -30,7 +30,7 @@ def test_supervoxels_of_annotations_are_used(cave, dataset, provide):
     [old], parts, _ = toggle(cave, 2)
     inside = {part: int(neurons_leaves(cave, part)[0]) for part in parts}
     for part in parts:
-        provide(lambda name, fresh, one=inside[part]: annotated.append((name.name, fresh)) or {old: one})
+        provide(lambda name, fresh, roots, one=inside[part]: annotated.append((name.name, fresh, *roots)) or {old: one})
         requests_made(cave)
         found = update_ids([old], dataset=dataset)
         assert found.iloc[0].tolist() == [old, part, 1.0, True]
@@ -41,12 +41,12 @@ def test_supervoxels_of_annotations_are_used(cave, dataset, provide):
         given = update_ids(asked, supervoxels=[0, inside[other], None], dataset=dataset)
         assert given.new_id.tolist() == [other, other, part]  # what is given goes before
         assert update_ids([old], use_annotations=False, dataset=dataset).confidence[0] < 1
-    assert set(annotated) == {(dataset.name, False)}
+    assert set(annotated) == {(dataset.name, False, old)}
 
 
 def test_annotations_are_fetched_only_for_what_was_split(cave, dataset, provide):
     annotated: list[Any] = []
-    provide(lambda name, fresh: annotated.append(fresh) or {})
+    provide(lambda name, fresh, roots: annotated.append(fresh) or {})
     update_ids([*neurons.live_roots(), *neurons.roots_at(3), NO_ROOT, 0], dataset=dataset)
     assert annotated == []
     [old], parts, _ = toggle(cave, 2)
