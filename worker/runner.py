@@ -177,7 +177,7 @@ class Runner:
         context = replace(self._context(unit, source, moment), parameters=parent.parameters)
         feed: Feed = load_runner(get_kind(parent.kind)).feed(context, unit.job.step)
         _patiently(self.pipelines.feed)(unit, feed.ids, feed.parameters)
-        return feed
+        return feed if unit.job.reuse else replace(feed, since={}, earlier={})
 
     def _run(self, unit: ClaimedUnit) -> None:
         kind, module = _science(unit)

@@ -156,6 +156,17 @@ def test_results_are_renewed_night_by_night_through_splits_and_merges(night, thr
             assert bool(renewed(night, last, step)) == (threshold == 1), "else a pair's other synapses are not known"
 
 
+def test_a_run_that_reuses_nothing_takes_nothing_from_the_run_before(night) -> None:
+    ids = [night.neurons()[number] for number in range(12, 22)]
+    night.refresh(ids, label="forced")
+    night.edit(0)
+    night.materialize()
+    forced = night.refresh(ids, label="forced", reuse=False)
+    for step in STEPS[2:]:
+        assert not kept(night, forced, step) | renewed(night, forced, step)
+        assert night.steps(forced)[step].reused == 0
+
+
 def test_a_result_that_was_removed_is_made_anew_and_not_renewed(night) -> None:
     ids = [night.neurons()[number] for number in range(12, 22)]
     first = night.refresh(ids, label="removed")
