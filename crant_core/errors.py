@@ -40,6 +40,7 @@ CrantError
 │   ├── SourceUnavailable           (retryable)
 │   └── Truncated                   the server cut the answer short
 ├── StoreUnavailable                the artifact store cannot be written or read (retryable)
+├── DatabaseUnavailable             the jobs database does not answer (retryable)
 ├── SkeletonError                   a mesh from which no skeleton can be made
 │   └── IdMismatch                  a skeleton that leads out of its neuron
 ├── NotInstalled                    a package or program that this needs is not there
@@ -329,6 +330,13 @@ class StoreUnavailable(CrantError):
     """The artifact store cannot be written or read."""
 
     code = "store_unavailable"
+    retryable = True
+
+
+class DatabaseUnavailable(CrantError):
+    """The jobs database does not answer."""
+
+    code = "database_unavailable"
     retryable = True
 
 

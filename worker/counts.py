@@ -9,11 +9,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
-from sqlalchemy.exc import OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from crant_core.jobs import tracing
 from crant_core.jobs.counting import Tally
+from crant_core.jobs.database import OUTAGE
 from crant_core.jobs.repository.counters import CounterRepository
 from worker.endpoints import endpoint_of
 
@@ -41,7 +40,7 @@ class Counts(Tally):
         try:
             with guard or nullcontext():
                 self.repository.add(taken)
-        except (OperationalError, PoolTimeout) as error:
+        except OUTAGE as error:
             log.warning("outage", action="counts_kept", error=str(error))
             self.put_back(taken)
 

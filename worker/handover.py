@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Mapping
 
 import structlog
-from sqlalchemy.exc import OperationalError
 
+from crant_core.jobs.database import OUTAGE
 from crant_core.jobs.repository.units import UnitRepository
 from worker.watch import kill
 
@@ -51,7 +51,7 @@ class Handover:
             while requests and self.units.renew(requests) and time.monotonic() < until:
                 self.sleep(self.look_seconds)
             held = [token for token in requests if self.units.hand_back([token])]
-        except OperationalError as error:
+        except OUTAGE as error:
             log.warning("outage", action="not_handed_back", error=str(error))  # leases run out by themselves
             return 0
         for token in held:

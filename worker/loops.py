@@ -17,9 +17,8 @@ import structlog
 from celery import bootsteps
 from celery.worker import state
 from kombu.exceptions import OperationalError as BrokerError
-from sqlalchemy.exc import OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from crant_core.jobs.database import OUTAGE
 from worker.dispatcher import Dispatcher
 from worker.handover import Handover
 from worker.queue import CeleryQueue
@@ -61,7 +60,7 @@ class Loop(threading.Thread):
         while not self.stopping.wait(self.seconds):
             try:
                 self.turn()
-            except (OperationalError, PoolTimeout, BrokerError, OSError) as error:
+            except (*OUTAGE, BrokerError, OSError) as error:
                 log.warning("outage", action="loop_waits", loop=self.name, error=str(error))
                 self.stopping.wait(1.0)
             except Exception:

@@ -18,12 +18,12 @@ from typing import Any
 import stamina
 import structlog
 from billiard.exceptions import SoftTimeLimitExceeded
-from sqlalchemy.exc import OperationalError
 
 from crant_core.datasets import Dataset
-from crant_core.errors import CrantError, Internal, LeaseLost, NeedsMemory, TimeLimit
+from crant_core.errors import CrantError, DatabaseUnavailable, Internal, LeaseLost, NeedsMemory, TimeLimit
 from crant_core.jobs.artifacts import ArtifactStore
 from crant_core.jobs.counting import Tally
+from crant_core.jobs.database import OUTAGE
 from crant_core.jobs.logs import in_hand
 from crant_core.jobs.model import Queue, Role
 from crant_core.jobs.repository.jobs import JobRepository, Viewer
@@ -67,7 +67,7 @@ _ANYBODY = Viewer(owner="", sees_all=True)
 _CHECK_SECONDS = 1.0  #: between two looks whether a unit is still ours, and whether somebody waits for its process
 
 #: a database outage of this long costs waiting, not work
-_patiently = stamina.retry(on=OperationalError, timeout=45, attempts=None, wait_max=5.0)
+_patiently = stamina.retry(on=OUTAGE, timeout=45, attempts=None, wait_max=5.0)
 
 
 class Runner:
@@ -133,6 +133,9 @@ class Runner:
         except SoftTimeLimitExceeded:  # while something was recorded, say: no item's fault
             self.units.give_back(unit.token, TimeLimit())
             return TimeLimit.code
+        except OUTAGE as error:  # longer than anybody waits, or where nobody did: no item's fault
+            _patiently(self.units.give_back)(unit.token, _explain(error))
+            return DatabaseUnavailable.code
         except Exception as error:
             self.units.give_back(unit.token, Internal(f"{type(error).__name__}: {error}"))
             raise
@@ -193,7 +196,7 @@ class Runner:
         is_time = _every(_CHECK_SECONDS)
         try:
             for number, item in enumerate(unit.items):
-                if number and context.prepared is None and is_time() and self.units.is_awaited(unit):
+                if number and context.prepared is None and is_time() and _patiently(self.units.is_awaited)(unit):
                     outbox.close(rest=unit.items[number:])
                     return
                 outbox.add(self._counted(unit, self._run_item(unit, module, context, item)))
@@ -284,7 +287,7 @@ class Runner:
         is_time = _every(_CHECK_SECONDS)
 
         def check() -> None:
-            if is_time() and not self.units.is_held(unit):
+            if is_time() and not _patiently(self.units.is_held)(unit):
                 raise LeaseLost(value=unit.token)
 
         return check
@@ -375,6 +378,8 @@ def _explain(error: Exception) -> CrantError:
         return error
     if isinstance(error, SoftTimeLimitExceeded):
         return TimeLimit()
+    if isinstance(error, OUTAGE):
+        return DatabaseUnavailable(str(error).partition("\n")[0])
     if isinstance(error, MemoryError):
         return NeedsMemory(f"MemoryError: {error}")
     return Internal(f"{type(error).__name__}: {error}")

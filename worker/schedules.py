@@ -9,11 +9,10 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy.exc import OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from crant_core.datasets import Dataset, get_dataset
 from crant_core.errors import CrantError
+from crant_core.jobs.database import OUTAGE
 from crant_core.jobs.model import Queue
 from crant_core.jobs.repository.firing import FiringRepository, job_of
 from crant_core.jobs.repository.inputs import InputRepository
@@ -73,7 +72,7 @@ class Schedules:
             return False
         try:
             job = self.firing.fire(schedule, found, self._job(schedule))
-        except (OperationalError, PoolTimeout):
+        except OUTAGE:
             raise  # an outage: the next look does it
         except Exception:
             log.exception("schedule not run", action="schedule_broken")  # it stays due; the others go on

@@ -14,9 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from crant_core.jobs.clock import ServerClock
+
+OUTAGE = (OperationalError, InterfaceError, PoolTimeout)  #: what a database raises that is away, or comes back
 
 _BUSY_SECONDS = 30
 #: Who vanishes without a goodbye (a host, a network, a frozen machine) must not hold others up: a worker notices that

@@ -103,7 +103,8 @@ def assert_right(witness: Witness, failing: Mapping[int, str] | None = None, *, 
 def _assert_ended(witness: Witness, failing: Mapping[int, str]) -> None:
     job, items = witness.job, witness.items
     failed = {int(item.key): item.error_code for item in items if item.state != "succeeded"}
-    assert failed.keys() == failing.keys(), (failed, job.error_message)
+    told = {item.error_message: item.traceback for item in items if int(item.key) in failed.keys() - failing.keys()}
+    assert failed.keys() == failing.keys(), f"{job.error_message} {told} {failed}"
     assert all(re.fullmatch(failing[key], code or "") for key, code in failed.items()), failed
     assert job.state == (JobState.PARTIAL if failing else JobState.SUCCEEDED), job.error_message
     assert (job.total, job.succeeded, job.failed) == (witness.ids, witness.ids - len(failing), len(failing))
