@@ -23,7 +23,7 @@ TRIED = [
     for name in names
 ]  # others have their tests in tests/integration
 
-pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("chaos")]
+pytestmark = pytest.mark.timeout(240)
 
 
 @pytest.fixture(scope="module")

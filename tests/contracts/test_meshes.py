@@ -34,7 +34,6 @@ from crant_core.sources.volumes import open_volume
 from tests.fixtures.neurons import live_roots, supervoxels
 from tests.fixtures.sandbox import Sandbox, lasting, run_sandbox
 
-pytestmark = pytest.mark.xdist_group("meshes")
 UNKNOWN = (8 << 56) | 12_345
 SHARD = rf"^/gcs/{names.TABLE}/mesh/initial/.*\.shard$"
 

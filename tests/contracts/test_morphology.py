@@ -41,7 +41,6 @@ from crant_core.skeleton.swc import read_swc
 from tests.fixtures.neurons import live_roots, roots_at, supervoxels
 from tests.fixtures.sandbox import Sandbox, lasting, run_sandbox
 
-pytestmark = pytest.mark.xdist_group("morphology")
 UNKNOWN, UNKNOWN_TOO = (8 << 56) | 12_345, (8 << 56) | 12_346
 READY = live_roots()[:2]  #: roots whose skeletons the service has
 NOT_READY = live_roots()[3:]  #: they came to be after its cache was filled

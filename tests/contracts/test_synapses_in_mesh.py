@@ -26,8 +26,6 @@ from tests.fixtures.sandbox import Sandbox, lasting, run_sandbox
 from tests.fixtures.solids import exactly_inside
 from tests.fixtures.synapse_truth import held, names, positions, rows, truly_in
 
-pytestmark = pytest.mark.xdist_group("synapses_in_mesh")
-
 FULL = "lateral_horn_right"  # hemibrain's own
 HULL = "mushroom_body_medial_calyx_right"  # of real synapses: some have one side outside
 SMALL = "NOc_r"

@@ -16,7 +16,7 @@ from tests.fixtures.service import Service, running_service, until
 
 TOY = "tests.toy.worker"
 
-pytestmark = [pytest.mark.timeout(180), pytest.mark.xdist_group("engine")]
+pytestmark = pytest.mark.timeout(180)
 
 
 @pytest.fixture(scope="module")

@@ -22,8 +22,6 @@ from tests.fixtures.kinds import Done, do
 from tests.fixtures.sandbox import Sandbox, run_sandbox
 from tests.fixtures.synapse_truth import held
 
-pytestmark = pytest.mark.xdist_group("kinds_on_skeletons")
-
 KINDS = ("attach_synapses", "neuron_to_segments")
 NO_ROOT = (8 << 56) + 5_000_000
 L2_ID = (2 << 56) + 5

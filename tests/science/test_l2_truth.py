@@ -35,7 +35,6 @@ from tests.fixtures import voxels
 from tests.fixtures.neurons import graph, live_roots, world
 from tests.fixtures.sandbox import Sandbox
 
-pytestmark = pytest.mark.xdist_group("l2")
 REAL = range(len(BODY_IDS))
 MADE_UP = (10, 37, 64)
 NOW = datetime.now(UTC)

@@ -23,9 +23,6 @@ from tests.contracts.source_guards.bare import bare_client
 from tests.fixtures.neurons import live_roots, supervoxels, world
 from tests.fixtures.sandbox import Sandbox, run_sandbox
 
-pytestmark = pytest.mark.xdist_group("guards")
-
-
 FEW_SECONDS = 8  # far less than a hang or a drip of the sandbox takes
 
 

@@ -22,8 +22,6 @@ from tests.fixtures.kinds import do
 from tests.fixtures.sandbox import Sandbox, run_sandbox
 from tests.fixtures.synapse_truth import held
 
-pytestmark = pytest.mark.xdist_group("queries")
-
 QUERIES = ("connectivity", "adjacency", "synapse_counts", "synapses")
 NO_ROOT = (8 << 56) + 5_000_000  # a root id of the right form that never was
 L2_ID = (2 << 56) + 5

@@ -15,8 +15,6 @@ from tests.fixtures import neurons
 from tests.fixtures.kinds import do
 from tests.fixtures.sandbox import Sandbox, run_sandbox
 
-pytestmark = pytest.mark.xdist_group("queries")
-
 NO_ROOT = (8 << 56) + 5_000_000
 L2_ID = (2 << 56) + 5
 
