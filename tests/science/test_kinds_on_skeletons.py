@@ -58,6 +58,17 @@ def attached(source, roots, skeletons) -> Done:
     return do(source, "attach_synapses", roots, at="mat_3", skeletons=JOB, others={JOB: skeletons})
 
 
+@pytest.fixture(scope="module")
+def segmented(source, roots, skeletons) -> Done:
+    return do(source, "neuron_to_segments", roots, at="mat_3", skeletons=JOB, others={JOB: skeletons})
+
+
+@pytest.fixture
+def whole(attached, segmented, kind) -> Done:
+    """What a kind makes of all neurons in one unit."""
+    return {"attach_synapses": attached, "neuron_to_segments": segmented}[kind]
+
+
 def tree(skeletons: Done, root: int) -> navis.TreeNeuron:
     return navis.read_swc(skeletons.files[f"{root}.swc"].data.decode(), id=root, units="1 nm")
 
@@ -144,10 +155,9 @@ class TestAttachedSynapses:
 
 
 class TestSegments:
-    def test_nodes_are_counted_in_the_roots_that_truly_hold_them(self, source, roots, skeletons):
-        done = do(source, "neuron_to_segments", roots, at="mat_3", skeletons=JOB, others={JOB: skeletons})
-        merged = done.table("segments.parquet").to_pandas()
-        best = done.table("neurons.parquet").to_pandas().set_index("root_id")
+    def test_nodes_are_counted_in_the_roots_that_truly_hold_them(self, roots, skeletons, segmented):
+        merged = segmented.table("segments.parquet").to_pandas()
+        best = segmented.table("neurons.parquet").to_pandas().set_index("root_id")
         for root in roots:
             nodes = swc.read_swc(skeletons.files[f"{root}.swc"].data).nodes
             supervoxels = voxels.at(nodes)
@@ -183,22 +193,21 @@ class TestBoth:
         if kind == "neuron_to_segments":
             assert f"job {JOB} has no skeleton of {NO_ROOT}" in str(done.errors[str(NO_ROOT)])
 
-    def test_units_of_any_size_give_the_same_bytes(self, source, roots, skeletons, kind):
-        one, other = (do(source, kind, roots, each=n, skeletons=JOB, others={JOB: skeletons}) for n in (1, 50))
-        assert {name: file.data for name, file in one.files.items()} == {
-            name: file.data for name, file in other.files.items()
+    def test_units_of_any_size_give_the_same_bytes(self, source, roots, skeletons, whole, kind):
+        single = do(source, kind, roots, at="mat_3", each=1, skeletons=JOB, others={JOB: skeletons})
+        assert {name: file.data for name, file in single.files.items()} == {
+            name: file.data for name, file in whole.files.items()
         }
 
-    def test_skeletons_of_any_format_serve(self, source, roots, skeletons, kind):
+    def test_skeletons_of_any_format_serve(self, source, roots, whole, kind):
         exact = do(source, "l2_skeletons", roots[:1], at="mat_2", formats=["precomputed", "parquet"])
-        found = do(source, kind, roots[:1], skeletons=JOB, others={JOB: exact})
-        expected = do(source, kind, roots[:1], skeletons=JOB, others={JOB: skeletons})
-        ours, theirs = (done.items[str(roots[0])].metrics for done in (found, expected))
+        found = do(source, kind, roots[:1], at="mat_3", skeletons=JOB, others={JOB: exact})
+        ours, theirs = (done.items[str(roots[0])].metrics for done in (found, whole))
         assert ours == pytest.approx(theirs)
 
-    def test_files_say_what_they_are(self, source, roots, skeletons, kind):
-        done = do(source, kind, roots[:1], skeletons=JOB, others={JOB: skeletons})
-        for file in done.files.values():
+    def test_files_say_what_they_are(self, whole, kind):
+        assert len(whole.files) > 1
+        for file in whole.files.values():
             assert (file.meta["kind"], file.meta["timestamp"]) == (kind, AT.isoformat())
 
     def test_neurons_or_a_job_must_be_named(self, kind):
