@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import navis
@@ -18,9 +17,10 @@ from crant_core.sandbox.world.history import VERSIONS
 from crant_core.skeleton import swc
 from crant_core.sources.cave import CaveSource
 from tests.fixtures import neurons, voxels
-from tests.fixtures.kinds import Done, do
-from tests.fixtures.sandbox import Sandbox, run_sandbox
+from tests.fixtures.kinds import Done, do, running, source
 from tests.fixtures.synapse_truth import held
+
+__all__ = ["running", "source"]
 
 KINDS = ("attach_synapses", "neuron_to_segments")
 NO_ROOT = (8 << 56) + 5_000_000
@@ -28,18 +28,6 @@ L2_ID = (2 << 56) + 5
 JOB = "0123456789ab"
 AT = VERSIONS[2].timestamp
 REACH = 10_000.0
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory) -> Iterator[Sandbox]:
-    with pytest.MonkeyPatch.context() as patch, run_sandbox() as started:
-        patch.setenv("CRANT_CACHE_FOLDER", str(tmp_path_factory.mktemp("cache")))
-        yield started
-
-
-@pytest.fixture(scope="module")
-def source(running) -> CaveSource:
-    return CaveSource(running.dataset, running.token)
 
 
 @pytest.fixture(scope="module")
