@@ -287,6 +287,7 @@ class TestCompleteness:
 
     def test_how_many_chunks_have_no_mesh_is_said(self, dataset, ours):
         found = get_mesh_neuron(live_roots(), dataset=dataset)
+        assert found.id.tolist() == live_roots()
         for neuron in found:
             nodes = manifest(ours, neuron.id)["seg_ids"]
             graph = source_of(dataset).graph

@@ -259,8 +259,8 @@ class TestMany:
     def test_it_makes_what_one_by_one_makes(self, dataset):
         parallel, single = skeletonize_neurons_parallel(dataset, READY, 2), skeletonize_neuron(dataset, READY)
         columns = ["x", "y", "z", "radius", "parent_id"]
-        for one, other in zip(parallel, single, strict=True):
-            assert (one.nodes[columns] == other.nodes[columns]).all(axis=None)
+        pairs = zip(parallel, single, strict=True)
+        assert [one.nodes[columns].equals(other.nodes[columns]) for one, other in pairs] == [True] * len(READY)
 
     def test_a_failure_is_reported_and_costs_nothing_else(self, dataset):
         failures: dict[int, Any] = {}

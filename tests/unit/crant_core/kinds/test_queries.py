@@ -74,6 +74,7 @@ class TestEveryKind:
 
     def test_files_say_what_they_are(self, source, roots, name):
         done = do(source, name, roots[:1], threshold=2)
+        assert done.files
         for file in done.files.values():
             assert file.meta["kind"] == name
             assert file.meta["timestamp"] == AT.isoformat()
