@@ -8,7 +8,10 @@ BIN := $(VENV)/bin
 PIN := $(BIN)/uv pip compile --quiet --system-certs --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install demo up test check chaos image-check bench docs tutorial lock clean
+# Compiled modules let processes start in half the time, so they are kept, whatever the shell says.
+export PYTHONDONTWRITEBYTECODE :=
+
+.PHONY: help install demo up test slow check chaos image-check bench docs tutorial lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -33,8 +36,11 @@ demo: $(INSTALLED) ## Skeletonize five real neurons through the whole stack
 up: $(INSTALLED) ## Start the service on this machine, with the offline CAVE
 	$(BIN)/crant up --sandbox
 
-test: $(INSTALLED) ## Run every test
-	$(BIN)/python -m pytest
+test: $(INSTALLED) ## Run all tests but the slow ones
+	$(BIN)/python -m pytest -m "not slow"
+
+slow: $(INSTALLED) ## Run the slow tests: those that wait for processes, or build something large
+	$(BIN)/python -m pytest -m slow
 
 check: $(INSTALLED) ## Lint, types and import contracts
 	$(BIN)/ruff check .

@@ -16,9 +16,9 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol, Self, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -41,6 +41,19 @@ from crant_core.submission import NDJSON, body_of, lines_of
 __all__ = ["Crant", "Job", "ServiceProblem", "ServiceUnreachable", "data_folder", "stack_folder"]
 
 _TIMEOUT = httpx.Timeout(30.0, read=60.0)
+
+
+class _Page(Protocol):
+    """A part of a list, and where the next one is."""
+
+    @property
+    def next(self) -> str | None: ...
+
+    @classmethod
+    def model_validate(cls, obj: Any, /) -> Self: ...
+
+
+_AnyPage = TypeVar("_AnyPage", bound=_Page)
 
 
 class Crant:
@@ -211,6 +224,14 @@ class Crant:
             raise unreachable(self.http, error) from error
         check(response)
         return response.content
+
+    def _pages(self, path: str, shape: type[_AnyPage]) -> Iterator[_AnyPage]:
+        """Read a list to its end."""
+        following: str | None = path
+        while following:
+            page = shape.model_validate(self._send("GET", following))
+            yield page
+            following = page.next
 
     def _send(self, method: str, path: str, **kwargs: Any) -> Any:
         try:

@@ -121,19 +121,14 @@ class Job:
 
     def items(self, state: str | None = None) -> Iterator[ItemView]:
         """List the items in input order."""
-        path: str | None = f"{self._path}/items?limit=1000" + (f"&state={state}" if state else "")
-        while path:
-            page = ItemPage.model_validate(self.service._send("GET", path))
+        path = f"{self._path}/items?limit=1000" + (f"&state={state}" if state else "")
+        for page in self.service._pages(path, ItemPage):
             yield from page.items
-            path = page.next
 
     def artifacts(self) -> Iterator[ArtifactView]:
         """List the result files."""
-        path: str | None = f"{self._path}/artifacts"
-        while path:
-            page = ArtifactPage.model_validate(self.service._send("GET", path))
+        for page in self.service._pages(f"{self._path}/artifacts", ArtifactPage):
             yield from page.artifacts
-            path = page.next
 
     def fetch(self, folder: str | Path) -> list[Path]:
         """Download every file that is not there yet, check it, and return the paths.

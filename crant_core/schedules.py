@@ -46,11 +46,8 @@ class Schedules:
         self.service = service
 
     def __iter__(self) -> Iterator[Schedule]:
-        path: str | None = _HERE
-        while path:
-            page = SchedulePage.model_validate(self.service._send("GET", path))
+        for page in self.service._pages(_HERE, SchedulePage):
             yield from (Schedule(self.service, view) for view in page.schedules)
-            path = page.next
 
     def __getitem__(self, id_or_name: str) -> Schedule:
         """Find a schedule by its id, or one's own by its name.
@@ -158,19 +155,13 @@ class Schedule:
 
     def runs(self) -> Iterator[RunView]:
         """List the jobs that it made, newest first."""
-        path: str | None = f"{self._path}/runs"
-        while path:
-            page = RunPage.model_validate(self.service._send("GET", path))
+        for page in self.service._pages(f"{self._path}/runs", RunPage):
             yield from page.runs
-            path = page.next
 
     def skips(self) -> Iterator[SkipView]:
         """List the slots that made no job and why, latest first."""
-        path: str | None = f"{self._path}/skips"
-        while path:
-            page = SkipPage.model_validate(self.service._send("GET", path))
+        for page in self.service._pages(f"{self._path}/skips", SkipPage):
             yield from page.skips
-            path = page.next
 
     def delete(self) -> None:
         """Remove it. Its runs stay, and what runs goes on."""

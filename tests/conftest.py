@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
-from pathlib import Path
 
 import hypothesis
 import platformdirs
-import pytest
 
-pytest_plugins = ["tests.fixtures.database", "tests.fixtures.sandbox", "tests.fixtures.service"]
+pytest_plugins = [
+    "tests.fixtures.database",
+    "tests.fixtures.sandbox",
+    "tests.fixtures.service",
+    "tests.fixtures.sharing",
+]
 
 hypothesis.settings.register_profile("house", deadline=None)  # machines are busy; no test asserts wall time
 hypothesis.settings.load_profile("house")
@@ -30,29 +32,3 @@ os.environ |= {
     "TQDM_DISABLE": "1",
     "CRANT_SANDBOX_CACHE": _worlds,
 }
-
-_SHORTER = ("integration", "science", "contracts", "architecture", "unit")  # than all others, in this order
-
-
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
-    """Give each module to one test process, so that its servers start once, and begin with what takes long."""
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(_sharing(item.path)))
-    yield
-    items.sort(key=_length)  # stable: within a level still at random
-
-
-def _length(item: pytest.Item) -> int:
-    level = _parts(item.path)[0]
-    return _SHORTER.index(level) if level in _SHORTER else -1
-
-
-def _sharing(path: Path) -> str:
-    """Return the package where it has servers of its own, or the module."""
-    return "/".join(_parts(path.parent if (path.parent / "conftest.py").exists() and len(_parts(path)) > 2 else path))
-
-
-def _parts(path: Path) -> tuple[str, ...]:
-    return path.relative_to(Path(__file__).parent).parts

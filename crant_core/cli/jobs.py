@@ -19,24 +19,29 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs")]
 _TIMES = ["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d"]
 _JOB_ID = re.compile("[0-9a-f]{12}")
 JobId = Annotated[str, typer.Argument(help="A job's id", show_default=False, autocompletion=complete.job)]
+Kind = Annotated[
+    str, typer.Argument(help="Kind of job; see `crant kinds`", show_default=False, autocompletion=complete.kind)
+]
+Ids = Annotated[
+    list[str] | None, typer.Argument(help="Root ids, or files with one id per line (first column of a CSV)")
+]
+DatasetName = Annotated[
+    str,
+    typer.Option(
+        "--dataset", "-d", help="Dataset; see `crant datasets`", show_default=False, autocompletion=complete.dataset
+    ),
+]
+Param = Annotated[list[str], typer.Option("--param", "-p", help="Parameter of the kind, as name=value")]
+Watch = Annotated[bool, typer.Option("--watch", "-w", help="Show progress until the job ends")]
 
 
 def submit(
-    kind: Annotated[
-        str, typer.Argument(help="Kind of job; see `crant kinds`", show_default=False, autocompletion=complete.kind)
-    ],
-    ids: Annotated[
-        list[str] | None, typer.Argument(help="Root ids, or files with one id per line (first column of a CSV)")
-    ] = None,
+    kind: Kind,
+    ids: Ids = None,
     *,
-    dataset: Annotated[
-        str,
-        typer.Option(
-            "--dataset", "-d", help="Dataset; see `crant datasets`", show_default=False, autocompletion=complete.dataset
-        ),
-    ],
+    dataset: DatasetName,
     at: Annotated[str, typer.Option(help='Point in time: "live", "mat", a version, or an ISO 8601 time')] = "live",
-    param: Annotated[list[str], typer.Option("--param", "-p", help="Parameter of the kind, as name=value")] = [],  # noqa: B006 - typer's way
+    param: Param = [],  # noqa: B006 - typer's way
     label: Annotated[str, typer.Option(help="A name for people")] = "",
     priority: Annotated[int, typer.Option(min=-10, max=10, help="Higher goes first among your own jobs")] = 0,
     reuse: Annotated[bool, typer.Option(help="Take results that exist, or compute everything again")] = True,
@@ -48,7 +53,7 @@ def submit(
         list[str], typer.Option(help="Address to tell when it has ended, as Apprise writes it; may be repeated")
     ] = [],  # noqa: B006 - typer's way
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what the job would be, and submit nothing")] = False,
-    watch: Annotated[bool, typer.Option("--watch", "-w", help="Show progress until the job ends")] = False,
+    watch: Watch = False,
     json_: Json = False,
 ) -> None:
     """Submit a job."""

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from crant_core.cli import complete, show
-from crant_core.cli.jobs import Json, parameter, read_ids
+from crant_core.cli.jobs import DatasetName, Ids, Json, Kind, Param, Watch, parameter, read_ids
 from crant_core.client import Crant
 from crant_core.errors import InvalidInput
 from crant_core.jobs.model import Overlap
@@ -28,7 +28,6 @@ Jitter = Annotated[str | None, typer.Option(help="Begin at some time within this
 OverlapOption = Annotated[Overlap | None, typer.Option(help="At a slot while an earlier run goes on; skip if left out")]
 CatchUpOption = Annotated[CatchUp | None, typer.Option(help="Of missed slots run the last, or none; once if left out")]
 At = Annotated[str | None, typer.Option(help='Point in time of each job: "live" (if left out), "mat", …')]
-Param = Annotated[list[str], typer.Option("--param", "-p", help="Parameter of the kind, as name=value")]
 Label = Annotated[str | None, typer.Option(help="Label of the jobs; the schedule's name if left out")]
 Priority = Annotated[int | None, typer.Option(min=-10, max=10, help="Higher goes first among your own jobs")]
 Reuse = Annotated[bool | None, typer.Option("--reuse/--no-reuse", help="Take results that exist, or compute again")]
@@ -61,19 +60,10 @@ def show_(name: Name, json_: Json = False) -> None:
 @app.command()
 def create(
     name: Annotated[str, typer.Argument(help="What it is called", show_default=False)],
-    kind: Annotated[
-        str, typer.Argument(help="Kind of job; see `crant kinds`", show_default=False, autocompletion=complete.kind)
-    ],
-    ids: Annotated[
-        list[str] | None, typer.Argument(help="Root ids, or files with one id per line (first column of a CSV)")
-    ] = None,
+    kind: Kind,
+    ids: Ids = None,
     *,
-    dataset: Annotated[
-        str,
-        typer.Option(
-            "--dataset", "-d", help="Dataset; see `crant datasets`", show_default=False, autocompletion=complete.dataset
-        ),
-    ],
+    dataset: DatasetName,
     cron: Cron = None,
     zone: Zone = None,
     every: Every = None,
@@ -147,7 +137,7 @@ def disable(name: Name, json_: Json = False) -> None:
 @app.command()
 def run(
     name: Name,
-    watch: Annotated[bool, typer.Option("--watch", "-w", help="Show progress until the job ends")] = False,
+    watch: Watch = False,
     json_: Json = False,
 ) -> None:
     """Make a run now; the next slot stays."""

@@ -21,7 +21,7 @@ from tests.fixtures.service import Service, running_service, until
 
 NO_ROOT = str((8 << 56) + (1 << 30))
 
-pytestmark = [pytest.mark.timeout(480), pytest.mark.xdist_group("one browser for all of these")]
+pytestmark = pytest.mark.timeout(480)
 
 
 @dataclass

@@ -18,7 +18,7 @@ from tests.contracts.sandbox_clients import REAL, base, cave, moment, segmentati
 from tests.fixtures import neurons
 from tests.fixtures.sandbox import Sandbox, run_sandbox
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("scale")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 COPIES = 1000
 SYNAPSES_EACH = 1000

@@ -20,7 +20,7 @@ CRANT = str(Path(sys.executable).with_name("crant"))
 A_ROOT = str((8 << 56) + 77)
 NO_ROOT = str((8 << 56) + (1 << 30))
 
-pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("one stack for all of these")]
+pytestmark = pytest.mark.timeout(240)
 
 
 @dataclass(frozen=True)

@@ -144,6 +144,7 @@ def answers(url: str) -> bool:
         return False
 
 
+@pytest.mark.slow
 def test_kill_9_of_crant_up_leaves_no_process(data: Path) -> None:
     with started(data, "--port", "0", "--flower-port", "0") as up:
         read_until(up, "Ctrl-C")
@@ -152,6 +153,7 @@ def test_kill_9_of_crant_up_leaves_no_process(data: Path) -> None:
         until(lambda: not ours(data))
 
 
+@pytest.mark.slow
 def test_kill_9_of_the_supervisor_ends_everything_and_says_so(data: Path) -> None:
     with started(data, "--port", "0", "--flower-port", "0") as up:
         read_until(up, "Ctrl-C")
@@ -169,6 +171,7 @@ def test_a_database_that_cannot_be_used_is_one_clear_message(data: Path) -> None
     assert ours(data) == []
 
 
+@pytest.mark.slow
 def test_a_part_that_keeps_dying_is_named_with_the_end_of_its_log(data: Path) -> None:
     with started(data, "--port", "0", "--flower-port", "0", CRANT_BROKER_URL="nonsense://") as up:
         heard, _ = up.communicate(timeout=160)

@@ -14,12 +14,16 @@ from tests.chaos.nursery import Nursery
 from tests.chaos.schedules import DATABASES, draw, run
 from tests.chaos.stand import Stand, standing
 
-ON = {
-    "postgresql": ("worker", "broker-emptied", "database-frozen", "database-killed", "two-releases"),
-    "sqlite": ("all-workers", "store-full", "clock-back", "cave-half"),
-}  # others have their tests in tests/integration
+ON = {"postgresql": ("worker", "broker-emptied", "database-killed"), "sqlite": ("store-full", "cave-half")}
+SLOW = {"postgresql": ("database-frozen", "two-releases"), "sqlite": ("all-workers", "clock-back")}
+TRIED = [
+    pytest.param(database, name, marks=marks)
+    for faults, marks in ((ON, ()), (SLOW, pytest.mark.slow))
+    for database, names in faults.items()
+    for name in names
+]  # others have their tests in tests/integration
 
-pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("chaos")]
+pytestmark = pytest.mark.timeout(240)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +45,7 @@ def sqlite(nursery: Nursery) -> Iterator[Stand]:
         yield stand
 
 
-@pytest.mark.parametrize(("database", "name"), [(database, name) for database, names in ON.items() for name in names])
+@pytest.mark.parametrize(("database", "name"), TRIED)
 def test_nothing_is_lost_doubled_or_torn(request: pytest.FixtureRequest, database: str, name: str) -> None:
     if name.startswith("store") and not may_mount():
         pytest.skip("a store that is full or read-only needs a disk of its own, and only root can mount one")
@@ -54,5 +58,6 @@ def test_a_schedule_follows_from_its_seed() -> None:
     assert {draw(seed).database for seed in range(1, 200)} == set(DATABASES)
 
 
+@pytest.mark.slow
 def test_a_job_survives_a_schedule_of_random_faults(postgresql: Stand) -> None:
     run(postgresql, draw(8, "postgresql"))

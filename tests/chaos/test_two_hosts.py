@@ -27,7 +27,7 @@ from tests.chaos.stand import Stand, kill_tree, until
 from tests.chaos.truth import Witness, assert_right, assert_store_is_sound
 from tests.fixtures.database import PostgresServer
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("chaos")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 class Network:

@@ -35,7 +35,7 @@ job = Engine(Database(os.environ["CRANT_DATABASE_URL"])).submit(
 print(job.id)
 """
 
-pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("chaos")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 
 @pytest.fixture(scope="module")

@@ -25,8 +25,6 @@ from crant_core.registry import register
 from tests.fixtures.neurons import live_roots, roots_at
 from tests.fixtures.sandbox import Sandbox, run_sandbox
 
-pytestmark = pytest.mark.xdist_group("cortical_mistakes")
-
 
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[Sandbox]:

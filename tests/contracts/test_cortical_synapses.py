@@ -16,8 +16,6 @@ from tests.fixtures.synapse_cave import ROWS, asked, cave, current, dataset, run
 
 __all__ = ["cave", "dataset", "running"]
 
-pytestmark = pytest.mark.xdist_group("synapses")
-
 
 class TestCortical:
     def test_d15_without_a_side_it_is_refused(self, dataset):

@@ -16,8 +16,6 @@ from crant_core.sandbox import names
 from tests.fixtures import neurons
 from tests.fixtures.sandbox import Sandbox, run_sandbox
 
-pytestmark = pytest.mark.xdist_group("dataset_client")
-
 
 @pytest.fixture(scope="module")
 def own():

@@ -14,8 +14,6 @@ from crant_core.sources.cave import CaveSource
 from tests.fixtures import neurons
 from tests.fixtures.sandbox import Sandbox, lasting, run_sandbox
 
-pytestmark = pytest.mark.xdist_group("identity_outcomes")
-
 NO_ROOT = (8 << 56) + 5_000_000  # a root id of the right form that never was
 NOW = VERSIONS[-1].timestamp
 

@@ -34,7 +34,6 @@ from tests.fixtures.neurons import live_roots, supervoxels
 from tests.fixtures.sandbox import Sandbox, lasting, run_sandbox
 from tests.fixtures.vertex_truth import is_right, true_surfaces
 
-pytestmark = pytest.mark.xdist_group("mesh_client")
 UNKNOWN = (8 << 56) | 12_345
 
 

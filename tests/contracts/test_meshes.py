@@ -34,7 +34,6 @@ from crant_core.sources.volumes import open_volume
 from tests.fixtures.neurons import live_roots, supervoxels
 from tests.fixtures.sandbox import Sandbox, lasting, run_sandbox
 
-pytestmark = pytest.mark.xdist_group("meshes")
 UNKNOWN = (8 << 56) | 12_345
 SHARD = rf"^/gcs/{names.TABLE}/mesh/initial/.*\.shard$"
 
@@ -288,6 +287,7 @@ class TestCompleteness:
 
     def test_how_many_chunks_have_no_mesh_is_said(self, dataset, ours):
         found = get_mesh_neuron(live_roots(), dataset=dataset)
+        assert found.id.tolist() == live_roots()
         for neuron in found:
             nodes = manifest(ours, neuron.id)["seg_ids"]
             graph = source_of(dataset).graph

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-import time
 import webbrowser
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -12,7 +10,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import requests
-import uvicorn
 from caveclient import CAVEclient
 from caveclient.base import AuthException
 from starlette.applications import Starlette
@@ -25,6 +22,7 @@ from crant_core.sandbox.auth import TokenAuth
 from crant_core.sandbox.names import ALIGNED_VOLUME, DATASTACK
 from crant_core.sandbox.services import annotation, authservice, nglstate, schema
 from crant_core.sandbox.state import State
+from tests.fixtures import serving
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
@@ -46,15 +44,8 @@ def served() -> Iterator[tuple[State, str]]:
     app = Starlette(routes=routes, exception_handlers={Refusal: refuse})
     app.router.redirect_slashes = False
     app.state.sandbox = state
-    config = uvicorn.Config(TokenAuth(app, state), host="127.0.0.1", port=0, log_level="error", ws="none")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    yield state, f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    thread.join()
+    with serving.served(TokenAuth(app, state)) as url:
+        yield state, url
 
 
 @pytest.fixture

@@ -81,7 +81,9 @@ class TestSchemas:
         assert all(client.schema.schema_definition(name)["definitions"] for name in used)
 
     def test_tables_have_the_columns_of_their_schemas(self, client):
-        for table in client.materialize.get_tables_metadata():
+        tables = client.materialize.get_tables_metadata()
+        assert names.SYNAPSES in [table["table_name"] for table in tables]
+        for table in tables:
             schema = client.schema.schema_definition(table["schema"])
             fields = schema["definitions"][schema["$ref"].rpartition("/")[2]]["properties"]
             found = client.materialize.query_table(table["table_name"], merge_reference=False, limit=1)

@@ -53,7 +53,9 @@ def test_every_version_has_every_table_even_the_expired_one(folder, client):
 
 
 def test_the_header_is_written_before_the_data(folder):
-    for data in folder.rglob("*.csv.gz"):
+    written = list(folder.rglob("*.csv.gz"))
+    assert written
+    for data in written:
         header = data.with_name(data.name.replace(".csv.gz", "_header.csv"))
         assert header.stat().st_mtime_ns <= data.stat().st_mtime_ns
 

@@ -3,46 +3,22 @@
 # ruff: noqa: S608 -- these statements are the tests
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pandas as pd
 import pytest
-import uvicorn
 from seatable_api import Account, Base
 from seatable_api.exception import AuthExpiredError
-from starlette.applications import Starlette
 
-from crant_core.sandbox.auth import TokenAuth
 from crant_core.sandbox.names import SEATABLE_BASE, SEATABLE_TABLE, SEATABLE_WORKSPACE
 from crant_core.sandbox.seatable import COLUMN_KINDS, SeaTable
-from crant_core.sandbox.services import seatable
 from crant_core.sandbox.state import State
+from tests.fixtures.serving import seatable_alone, served
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 COUNT = 12_345
 FIRST_ROOT = 576460752303423488  # 2^59: a float would keep only every 128th
 SELECT = f"SELECT {', '.join(COLUMN_KINDS)} FROM {SEATABLE_TABLE}"
-
-
-@contextmanager
-def serving(state: State) -> Iterator[str]:
-    app = Starlette(routes=seatable.ROUTES)
-    app.router.redirect_slashes = False
-    app.state.sandbox = state
-    config = uvicorn.Config(TokenAuth(app, state), host="127.0.0.1", port=0, log_level="warning", ws="none")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        while not server.started:
-            time.sleep(0.01)
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join()
 
 
 def annotations(count: int) -> pd.DataFrame:
@@ -59,7 +35,7 @@ def annotations(count: int) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    with serving(State(token=TOKEN, graph=None, seatable=SeaTable(annotations(COUNT)))) as url:
+    with served(seatable_alone(State(token=TOKEN, graph=None, seatable=SeaTable(annotations(COUNT))))) as url:
         yield url
 
 
@@ -75,7 +51,7 @@ def base(server, request) -> Base:
 @pytest.fixture(params=["api gateway", "dtable-server"])
 def small(request) -> Iterator[Base]:
     """A table of three rows that may be changed."""
-    with serving(State(token=TOKEN, graph=None, seatable=SeaTable(annotations(3)))) as url:
+    with served(seatable_alone(State(token=TOKEN, graph=None, seatable=SeaTable(annotations(3))))) as url:
         base = Base(TOKEN, url)
         base.auth()
         base.use_api_gateway = request.param == "api gateway"
@@ -109,7 +85,7 @@ class TestSigningIn:
 
     def test_access_ends_when_the_token_is_changed(self):
         state = State(token=TOKEN, graph=None, seatable=SeaTable(annotations(3)))
-        with serving(state) as url:
+        with served(seatable_alone(state)) as url:
             base = Base(TOKEN, url)
             base.auth()
             state.token = "f" * 32

@@ -25,7 +25,6 @@ from crant_core.synapses import attach_synapses
 from tests.fixtures.neurons import graph, live_roots, world
 from tests.fixtures.sandbox import Sandbox, lasting, run_sandbox
 
-pytestmark = pytest.mark.xdist_group("somata")
 UNKNOWN = (8 << 56) | 12_345
 WITH_SOMA, WITHOUT = (1, 2, 3, 4), 0
 RESOLUTION = np.array([8, 8, 42])

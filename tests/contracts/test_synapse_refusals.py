@@ -16,8 +16,6 @@ from tests.fixtures.synapse_cave import FLYWIRE, NO_ROOT, asked, cave, current, 
 
 __all__ = ["cave", "dataset", "running"]
 
-pytestmark = pytest.mark.xdist_group("synapses")
-
 
 class TestRefusals:
     @pytest.mark.parametrize("call", [get_synapses, get_adjacency])

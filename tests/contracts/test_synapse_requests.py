@@ -20,8 +20,6 @@ from tests.fixtures.synapse_cave import NO_ROOT, ROWS, asked, cave, current, dat
 
 __all__ = ["cave", "dataset", "running"]
 
-pytestmark = pytest.mark.xdist_group("synapses")
-
 
 class TestRequests:
     @pytest.mark.parametrize(

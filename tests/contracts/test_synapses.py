@@ -22,8 +22,6 @@ from tests.fixtures.synapse_cave import COLUMNS, cave, current, dataset, running
 
 __all__ = ["cave", "dataset", "running"]
 
-pytestmark = pytest.mark.xdist_group("synapses")
-
 
 def test_a_neuron_that_was_several_roots_in_the_version_says_how_much_of_it_is_here(dataset, caplog):
     whole, merged = neurons.live_roots()[0], neurons.live_roots()[4]

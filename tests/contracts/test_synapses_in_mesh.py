@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -22,22 +21,17 @@ from crant_core.registry import register
 from crant_core.sandbox.world.history import VERSIONS
 from crant_core.synapses.in_mesh import Minima, within_boxes
 from tests.fixtures import neurons
-from tests.fixtures.sandbox import Sandbox, lasting, run_sandbox
+from tests.fixtures.sandbox import Sandbox, lasting
 from tests.fixtures.solids import exactly_inside
+from tests.fixtures.synapse_cave import cave, running
 from tests.fixtures.synapse_truth import held, names, positions, rows, truly_in
 
-pytestmark = pytest.mark.xdist_group("synapses_in_mesh")
+__all__ = ["cave", "running"]
 
 FULL = "lateral_horn_right"  # hemibrain's own
 HULL = "mushroom_body_medial_calyx_right"  # of real synapses: some have one side outside
 SMALL = "NOc_r"
 PLACES = ("ctr_pt_position", "pre_pt_position", "post_pt_position")
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Sandbox]:
-    with run_sandbox() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")
@@ -47,17 +41,9 @@ def folder(tmp_path_factory) -> Any:
 
 @pytest.fixture
 def dataset(running, folder, monkeypatch) -> Dataset:
+    """A dataset in an offline CAVE, with the store that all tests here fill."""
     monkeypatch.setenv("CRANT_CACHE_FOLDER", str(folder))
     return register(lasting(running.dataset), running.token)
-
-
-@pytest.fixture
-def cave(running, dataset) -> Iterator[Sandbox]:
-    """The same CAVE, which a test may change."""
-    source_of(dataset).client()
-    running.control("DELETE", "log")
-    yield running
-    running.control("POST", "reset")
 
 
 def queries(cave: Sandbox) -> int:

@@ -18,7 +18,7 @@ from tests.contracts.schedules import a_schedule
 from tests.engine import ClockedDatabase
 from tests.fixtures.service import Service, until
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 EVERYBODY = Viewer(owner="", sees_all=True)
 
 

@@ -12,7 +12,7 @@ from crant_core.jobs.model import JobState
 from crant_core.sandbox import names
 from tests.fixtures.service import Service
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

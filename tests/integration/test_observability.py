@@ -18,7 +18,7 @@ from tests.fixtures.service import Service, running_service, until
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 MISSING = (8 << 56) + (1 << 30)
 
-pytestmark = [pytest.mark.timeout(180), pytest.mark.xdist_group("observability")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from tests.fixtures.service import Service, running_service, until
 
 TOY = "tests.toy.worker"
 
-pytestmark = [pytest.mark.timeout(180), pytest.mark.xdist_group("queues")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 
 @pytest.fixture(scope="module")

@@ -113,6 +113,7 @@ def half_done(service: Service) -> JobRow:
     return service.engine.see(job)
 
 
+@pytest.mark.slow
 def test_its_commands_work_and_nothing_is_lost_by_them(service: Service, shell: dict[str, str]) -> None:
     job = half_done(service)
     assert (job.state, job.succeeded, job.failed) == (JobState.RUNNING, 1, 1)

@@ -21,6 +21,7 @@ def contents(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_a_second_build_is_equal_byte_for_byte_and_small(tmp_path: Path) -> None:
     again = tmp_path / "world"

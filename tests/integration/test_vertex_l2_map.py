@@ -15,7 +15,7 @@ from tests.fixtures.service import Service
 
 NO_ROOT = (8 << 56) + 5_000_000
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

@@ -55,6 +55,7 @@ def outcomes(service: Service, job: JobRow) -> Counter[str | None]:
     return Counter(attempt.outcome for attempt in service.engine.jobs.attempts(job.id))
 
 
+@pytest.mark.parametrize("database_url", ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)], indirect=True)
 def test_a_job_goes_through_broker_and_worker(service: Service) -> None:
     service.start_worker()
     job = service.ended(submit(service))
@@ -99,6 +100,7 @@ class TestKilled:
         service.start_redis()
         assert_all_is_right(service, service.ended(job))
 
+    @pytest.mark.slow
     def test_jobs_submitted_while_nobody_works_are_done_later(self, service: Service) -> None:
         job = submit(service)
         service.start_worker()

@@ -29,8 +29,6 @@ from crant_core.synapses import (
 from tests.fixtures import neurons
 from tests.fixtures.sandbox import Sandbox, lasting, run_sandbox
 
-pytestmark = pytest.mark.xdist_group("synapses")
-
 WHENS = [2, 3, "live"]
 REAL = 5
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import navis
@@ -18,11 +17,10 @@ from crant_core.sandbox.world.history import VERSIONS
 from crant_core.skeleton import swc
 from crant_core.sources.cave import CaveSource
 from tests.fixtures import neurons, voxels
-from tests.fixtures.kinds import Done, do
-from tests.fixtures.sandbox import Sandbox, run_sandbox
+from tests.fixtures.kinds import Done, do, running, source
 from tests.fixtures.synapse_truth import held
 
-pytestmark = pytest.mark.xdist_group("kinds_on_skeletons")
+__all__ = ["running", "source"]
 
 KINDS = ("attach_synapses", "neuron_to_segments")
 NO_ROOT = (8 << 56) + 5_000_000
@@ -30,18 +28,6 @@ L2_ID = (2 << 56) + 5
 JOB = "0123456789ab"
 AT = VERSIONS[2].timestamp
 REACH = 10_000.0
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory) -> Iterator[Sandbox]:
-    with pytest.MonkeyPatch.context() as patch, run_sandbox() as started:
-        patch.setenv("CRANT_CACHE_FOLDER", str(tmp_path_factory.mktemp("cache")))
-        yield started
-
-
-@pytest.fixture(scope="module")
-def source(running) -> CaveSource:
-    return CaveSource(running.dataset, running.token)
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +44,17 @@ def skeletons(source, roots) -> Done:
 @pytest.fixture(scope="module")
 def attached(source, roots, skeletons) -> Done:
     return do(source, "attach_synapses", roots, at="mat_3", skeletons=JOB, others={JOB: skeletons})
+
+
+@pytest.fixture(scope="module")
+def segmented(source, roots, skeletons) -> Done:
+    return do(source, "neuron_to_segments", roots, at="mat_3", skeletons=JOB, others={JOB: skeletons})
+
+
+@pytest.fixture
+def whole(attached, segmented, kind) -> Done:
+    """What a kind makes of all neurons in one unit."""
+    return {"attach_synapses": attached, "neuron_to_segments": segmented}[kind]
 
 
 def tree(skeletons: Done, root: int) -> navis.TreeNeuron:
@@ -146,10 +143,9 @@ class TestAttachedSynapses:
 
 
 class TestSegments:
-    def test_nodes_are_counted_in_the_roots_that_truly_hold_them(self, source, roots, skeletons):
-        done = do(source, "neuron_to_segments", roots, at="mat_3", skeletons=JOB, others={JOB: skeletons})
-        merged = done.table("segments.parquet").to_pandas()
-        best = done.table("neurons.parquet").to_pandas().set_index("root_id")
+    def test_nodes_are_counted_in_the_roots_that_truly_hold_them(self, roots, skeletons, segmented):
+        merged = segmented.table("segments.parquet").to_pandas()
+        best = segmented.table("neurons.parquet").to_pandas().set_index("root_id")
         for root in roots:
             nodes = swc.read_swc(skeletons.files[f"{root}.swc"].data).nodes
             supervoxels = voxels.at(nodes)
@@ -185,22 +181,21 @@ class TestBoth:
         if kind == "neuron_to_segments":
             assert f"job {JOB} has no skeleton of {NO_ROOT}" in str(done.errors[str(NO_ROOT)])
 
-    def test_units_of_any_size_give_the_same_bytes(self, source, roots, skeletons, kind):
-        one, other = (do(source, kind, roots, each=n, skeletons=JOB, others={JOB: skeletons}) for n in (1, 50))
-        assert {name: file.data for name, file in one.files.items()} == {
-            name: file.data for name, file in other.files.items()
+    def test_units_of_any_size_give_the_same_bytes(self, source, roots, skeletons, whole, kind):
+        single = do(source, kind, roots, at="mat_3", each=1, skeletons=JOB, others={JOB: skeletons})
+        assert {name: file.data for name, file in single.files.items()} == {
+            name: file.data for name, file in whole.files.items()
         }
 
-    def test_skeletons_of_any_format_serve(self, source, roots, skeletons, kind):
+    def test_skeletons_of_any_format_serve(self, source, roots, whole, kind):
         exact = do(source, "l2_skeletons", roots[:1], at="mat_2", formats=["precomputed", "parquet"])
-        found = do(source, kind, roots[:1], skeletons=JOB, others={JOB: exact})
-        expected = do(source, kind, roots[:1], skeletons=JOB, others={JOB: skeletons})
-        ours, theirs = (done.items[str(roots[0])].metrics for done in (found, expected))
+        found = do(source, kind, roots[:1], at="mat_3", skeletons=JOB, others={JOB: exact})
+        ours, theirs = (done.items[str(roots[0])].metrics for done in (found, whole))
         assert ours == pytest.approx(theirs)
 
-    def test_files_say_what_they_are(self, source, roots, skeletons, kind):
-        done = do(source, kind, roots[:1], skeletons=JOB, others={JOB: skeletons})
-        for file in done.files.values():
+    def test_files_say_what_they_are(self, whole, kind):
+        assert len(whole.files) > 1
+        for file in whole.files.values():
             assert (file.meta["kind"], file.meta["timestamp"]) == (kind, AT.isoformat())
 
     def test_neurons_or_a_job_must_be_named(self, kind):

@@ -35,7 +35,6 @@ from tests.fixtures import voxels
 from tests.fixtures.neurons import graph, live_roots, world
 from tests.fixtures.sandbox import Sandbox
 
-pytestmark = pytest.mark.xdist_group("l2")
 REAL = range(len(BODY_IDS))
 MADE_UP = (10, 37, 64)
 NOW = datetime.now(UTC)
@@ -166,6 +165,7 @@ class TestTables:
     def test_sums_are_those_of_the_voxels(self, dataset):
         roots = [root_of(neuron) for neuron in (*MADE_UP, *REAL)]
         table = get_l2_info(roots, dataset=dataset)
+        assert table.root_id.tolist() == roots
         for row in table.itertuples():
             chunks = graph().l2_of(row.root_id).tolist()
             assert (row.l2_chunks, row.chunks_missing) == (len(chunks), 0)

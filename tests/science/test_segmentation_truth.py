@@ -27,7 +27,6 @@ from tests.fixtures import voxels
 from tests.fixtures.neurons import graph, live_roots, roots_at, world
 from tests.fixtures.sandbox import Sandbox
 
-pytestmark = pytest.mark.xdist_group("segmentation")
 SIZE = np.array([110, 100, 60])  # of a box, voxels
 RADIUS = 300.0  # nm
 

@@ -26,8 +26,6 @@ from tests.fixtures.sandbox import Sandbox, lasting, run_sandbox
 from tests.fixtures.tutorial import Step
 from tests.science.test_connectivity_truth import counted, held
 
-pytestmark = pytest.mark.xdist_group("tutorial")
-
 LATEST = 3
 CLASSES = ("EBc", "ER", "FBt", "PBt")
 PBT = 576460752303423516

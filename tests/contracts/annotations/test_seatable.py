@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -12,8 +10,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-import uvicorn
-from starlette.applications import Starlette
 
 from crant_core import registry
 from crant_core.annotations import supervoxels_of
@@ -28,14 +24,13 @@ from crant_core.neurons import (
     get_all_seatable_annotations,
     get_annotations,
 )
-from crant_core.sandbox.auth import TokenAuth
 from crant_core.sandbox.names import SEATABLE_BASE, SEATABLE_TABLE, SEATABLE_WORKSPACE
 from crant_core.sandbox.seatable import COLUMN_KINDS, Answer, SeaTable
-from crant_core.sandbox.services import seatable as service
 from crant_core.sandbox.state import State
 from crant_core.sources.seatable import SeaTableReader
 from tests.contracts.annotations.tables import meta, requests_of
 from tests.fixtures.sandbox import run_sandbox
+from tests.fixtures.serving import seatable_alone, served
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 
@@ -46,21 +41,8 @@ FIRST_ROOT = 576460752303423488  # 2^59: a float would keep only every 128th
 @contextmanager
 def serving(table: SeaTable) -> Iterator[Dataset]:
     """Serve a table of annotations over HTTP and nothing else."""
-    state = State(token=TOKEN, graph=None, seatable=table)
-    app = Starlette(routes=service.ROUTES)
-    app.router.redirect_slashes = False
-    app.state.sandbox = state
-    config = uvicorn.Config(TokenAuth(app, state), host="127.0.0.1", port=0, log_level="warning", ws="none")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        while not server.started:
-            time.sleep(0.01)
-        yield _dataset(f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}")
-    finally:
-        server.should_exit = True
-        thread.join()
+    with served(seatable_alone(State(token=TOKEN, graph=None, seatable=table))) as url:
+        yield _dataset(url)
 
 
 def _dataset(url: str) -> Dataset:

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pytest
 
 import crant_core
 from crant_core import (
@@ -20,8 +19,6 @@ from crant_core import (
 from tests.contracts.identity.edits import NO_ROOT, outdated, requests_made, toggle
 from tests.fixtures import neurons
 from tests.fixtures.toys import BEGIN, DAY, row, supervoxel
-
-pytestmark = pytest.mark.xdist_group("identity")
 
 
 def cut_rows(count: int) -> Any:

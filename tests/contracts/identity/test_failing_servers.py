@@ -15,9 +15,6 @@ from crant_core.errors import (
 from tests.contracts.identity.edits import breaking, requests_made, toggle
 from tests.fixtures import neurons
 
-pytestmark = pytest.mark.xdist_group("identity")
-
-
 STEPS = ["is_latest_roots", "lineage_graph", "leaves_many", "roots_binary"]
 
 

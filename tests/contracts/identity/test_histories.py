@@ -22,8 +22,6 @@ from crant_core.sources.chunkedgraph_past import Past
 from tests.contracts.identity.edits import FLYWIRE, NO_ROOT, breaking, outdated, toggle
 from tests.fixtures import neurons
 
-pytestmark = pytest.mark.xdist_group("identity")
-
 
 def test_the_history_of_a_neuron(dataset):
     graph = neurons.graph()

@@ -24,8 +24,6 @@ from crant_core.sandbox import layout
 from tests.contracts.identity.edits import FLYWIRE, MS, NO_ROOT, breaking, outdated, requests_made, toggle
 from tests.fixtures import neurons
 
-pytestmark = pytest.mark.xdist_group("identity")
-
 
 def test_the_form_of_ids(dataset):
     root, sv = neurons.live_roots()[0], int(neurons.supervoxels()[0])

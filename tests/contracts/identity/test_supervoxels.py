@@ -15,8 +15,6 @@ from crant_core.sandbox import layout
 from tests.contracts.identity.edits import FLYWIRE, NO_ROOT, neurons_leaves, requests_made, toggle
 from tests.fixtures import neurons
 
-pytestmark = pytest.mark.xdist_group("identity")
-
 
 @pytest.fixture
 def provide(monkeypatch) -> Callable[[Any], None]:

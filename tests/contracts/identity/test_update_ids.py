@@ -27,9 +27,6 @@ from tests.contracts.identity.edits import FLYWIRE, MS, NO_ROOT, neurons_leaves,
 from tests.fixtures import neurons
 from tests.fixtures.toys import BEGIN, DAY, row, supervoxel
 
-pytestmark = pytest.mark.xdist_group("identity")
-
-
 COLUMNS = ["old_id", "new_id", "confidence", "changed"]
 
 

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import logging
-import threading
-import time
 from types import SimpleNamespace
 
 import httpx
 import pytest
-import uvicorn
 from caveclient import CAVEclient
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse
@@ -19,6 +15,7 @@ from crant_core.sandbox.answers import Refusal, refuse
 from crant_core.sandbox.clock import Clock
 from crant_core.sandbox.services import chunkedgraph
 from tests.contracts.sandbox_chunkedgraph.made_up import TABLE, TOKEN, info, make_graph
+from tests.fixtures.serving import served
 
 
 @pytest.fixture(scope="package")
@@ -33,15 +30,8 @@ def server():
     )
     app.router.redirect_slashes = False
     app.state.sandbox = SimpleNamespace(token=TOKEN, graph=make_graph(), clock=Clock())
-    running = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level=logging.ERROR, lifespan="off"))
-    thread = threading.Thread(target=running.run)
-    thread.start()
-    while not running.started:
-        time.sleep(0.01)
-    url = f"http://127.0.0.1:{running.servers[0].sockets[0].getsockname()[1]}"
-    yield SimpleNamespace(url=url, state=app.state.sandbox)
-    running.should_exit = True
-    thread.join()
+    with served(app) as url:
+        yield SimpleNamespace(url=url, state=app.state.sandbox)
 
 
 @pytest.fixture(scope="package")

@@ -11,7 +11,8 @@ from starlette.applications import Starlette
 from crant_core.sandbox import names
 from crant_core.sandbox.state import State
 from crant_core.sources import caches
-from tests.contracts.sandbox_materialization.made_up import _app, served
+from tests.contracts.sandbox_materialization.made_up import _app
+from tests.fixtures.serving import served
 from tests.unit.crant_core.sandbox.tables.example import (
     TOKEN,
     world,

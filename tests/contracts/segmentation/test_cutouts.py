@@ -23,8 +23,6 @@ from tests.contracts.segmentation.places import CHUNK_SIZE, OUTSIDE, asked, box_
 from tests.fixtures import voxels
 from tests.fixtures.neurons import live_roots, roots_at, supervoxels, world
 
-pytestmark = pytest.mark.xdist_group("segmentation")
-
 
 class TestCutouts:
     # P4: crantpy goes through the whole cutout once per supervoxel, and asks for their roots in the process.

@@ -33,9 +33,6 @@ from tests.contracts.segmentation.places import asked, box_around, place
 from tests.fixtures.neurons import live_roots, roots_at, supervoxels, world
 from tests.fixtures.sandbox import Sandbox
 
-pytestmark = pytest.mark.xdist_group("segmentation")
-
-
 CHUNK = rf"^/gcs/{names.TABLE}/\d+_\d+_\d+/\d+-\d+_\d+-\d+_\d+-\d+$"
 
 

@@ -31,8 +31,6 @@ from tests.contracts.segmentation.places import CHUNK_SIZE, OUTSIDE, asked, box_
 from tests.fixtures import voxels
 from tests.fixtures.neurons import live_roots, roots_at, supervoxels, world
 
-pytestmark = pytest.mark.xdist_group("segmentation")
-
 
 def chunk_corner(position: np.ndarray) -> np.ndarray:
     """Return the low corner of the storage chunk around a position, nm."""

@@ -21,8 +21,6 @@ from tests.contracts.source_guards.bare import bare_client
 from tests.fixtures.neurons import graph, live_roots, supervoxels, world
 from tests.fixtures.sandbox import Sandbox
 
-pytestmark = pytest.mark.xdist_group("guards")
-
 
 def path_of(sandbox: Sandbox, table: str) -> str:
     return f"graphene://{sandbox.url}/segmentation/table/{table}"

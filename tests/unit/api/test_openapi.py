@@ -42,7 +42,9 @@ def test_every_kind_has_an_example_that_is_accepted(app: FastAPI, document: dict
 
 
 def test_operations_are_described_and_their_errors_are_problems(document: dict[str, Any]) -> None:
-    for method, path, operation in operations(document):
+    described = operations(document)
+    assert {path for _, path, _ in described} == set(document["paths"])
+    for method, path, operation in described:
         assert operation["summary"], path
         if path.startswith(("/v1/", "/precomputed/", "/skeletoncache/")):
             assert "4XX" in operation["responses"], (method, path)

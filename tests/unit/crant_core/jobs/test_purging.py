@@ -168,13 +168,13 @@ def test_files_that_were_just_written_or_written_again_stay(lab) -> None:
 
 
 def test_what_is_not_ours_is_never_touched(lab) -> None:
-    lab.file("ours")
+    ours = lab.file("ours")
     foreign = [lab.folder / "README", lab.folder / "ab" / "notes.txt", lab.folder / "ab" / ("f" * 63)]
     for path in foreign:
         path.parent.mkdir(exist_ok=True)
         path.write_text("mine")
         os.utime(path, (OLD, OLD))
-    lab.purge()
+    assert lab.purge().files == [ours]
     assert all(path.is_file() for path in foreign)
 
 

@@ -24,7 +24,6 @@ from crant_core.sources.cave import CaveSource
 from tests.fixtures.kinds import Done, context_of, do
 from tests.fixtures.sandbox import Sandbox
 
-pytestmark = pytest.mark.xdist_group("export_table")
 KEY = f"{names.SYNAPSES}.v3"
 FILE = f"{KEY}.00000.parquet"
 

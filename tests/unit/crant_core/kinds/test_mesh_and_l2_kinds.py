@@ -33,7 +33,6 @@ from tests.contracts.test_meshes import manifest
 from tests.fixtures.neurons import live_roots
 from tests.fixtures.sandbox import Sandbox, lasting, run_sandbox
 
-pytestmark = pytest.mark.xdist_group("mesh_kinds")
 NO_ROOT = (8 << 56) + 5_000_000
 
 

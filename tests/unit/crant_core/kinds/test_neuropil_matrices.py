@@ -28,7 +28,6 @@ from tests.fixtures.synapse_truth import held, names, true_counts, truly_in
 
 __all__ = ["running", "source"]
 
-pytestmark = pytest.mark.xdist_group("neuropil_matrices")
 
 AT = VERSIONS[2].timestamp
 

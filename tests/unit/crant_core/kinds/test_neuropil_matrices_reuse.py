@@ -16,7 +16,6 @@ from tests.fixtures.neuropil_jobs import context, done, finished, running, sourc
 
 __all__ = ["running", "source"]
 
-pytestmark = pytest.mark.xdist_group("neuropil_matrices")
 
 DEMO = Dataset(name="demo", datastack="crant_demo", server="http://127.0.0.1:1", viewer_resolution=(8, 8, 42))
 NOON = TimeBase(asked="mat", timestamp=datetime(2026, 11, 1, 12, tzinfo=UTC))

@@ -20,7 +20,6 @@ from tests.fixtures.synapse_truth import held, names
 
 __all__ = ["running", "source"]
 
-pytestmark = pytest.mark.xdist_group("neuropil_matrices")
 
 AT = VERSIONS[2].timestamp
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from io import BytesIO
 
 import numpy as np
@@ -16,30 +15,16 @@ import crant_core as cp
 from crant_core.errors import NotARoot
 from crant_core.kinds.registry import all_kinds, get_kind
 from crant_core.sandbox.world.history import VERSIONS
-from crant_core.sources.cave import CaveSource
 from tests.fixtures import neurons
-from tests.fixtures.kinds import do
-from tests.fixtures.sandbox import Sandbox, run_sandbox
+from tests.fixtures.kinds import do, running, source
 from tests.fixtures.synapse_truth import held
 
-pytestmark = pytest.mark.xdist_group("queries")
+__all__ = ["running", "source"]
 
 QUERIES = ("connectivity", "adjacency", "synapse_counts", "synapses")
 NO_ROOT = (8 << 56) + 5_000_000  # a root id of the right form that never was
 L2_ID = (2 << 56) + 5
 AT = VERSIONS[2].timestamp
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory) -> Iterator[Sandbox]:
-    with pytest.MonkeyPatch.context() as patch, run_sandbox() as started:
-        patch.setenv("CRANT_CACHE_FOLDER", str(tmp_path_factory.mktemp("cache")))
-        yield started
-
-
-@pytest.fixture(scope="module")
-def source(running) -> CaveSource:
-    return CaveSource(running.dataset, running.token)
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +74,7 @@ class TestEveryKind:
 
     def test_files_say_what_they_are(self, source, roots, name):
         done = do(source, name, roots[:1], threshold=2)
+        assert done.files
         for file in done.files.values():
             assert file.meta["kind"] == name
             assert file.meta["timestamp"] == AT.isoformat()

@@ -2,35 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from pydantic import ValidationError
 
 import crant_core as cp
 from crant_core.errors import NotARoot
 from crant_core.kinds.registry import get_kind
-from crant_core.sources.cave import CaveSource
 from tests.fixtures import neurons
-from tests.fixtures.kinds import do
-from tests.fixtures.sandbox import Sandbox, run_sandbox
+from tests.fixtures.kinds import do, running, source
 
-pytestmark = pytest.mark.xdist_group("queries")
+__all__ = ["running", "source"]
 
 NO_ROOT = (8 << 56) + 5_000_000
 L2_ID = (2 << 56) + 5
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory) -> Iterator[Sandbox]:
-    with pytest.MonkeyPatch.context() as patch, run_sandbox() as started:
-        patch.setenv("CRANT_CACHE_FOLDER", str(tmp_path_factory.mktemp("cache")))
-        yield started
-
-
-@pytest.fixture(scope="module")
-def source(running) -> CaveSource:
-    return CaveSource(running.dataset, running.token)
 
 
 def test_a_job_says_what_the_library_says(source):

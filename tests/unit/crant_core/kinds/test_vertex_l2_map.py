@@ -24,7 +24,6 @@ from tests.fixtures.neurons import graph, live_roots
 from tests.fixtures.sandbox import Sandbox
 from tests.fixtures.vertex_truth import is_right
 
-pytestmark = pytest.mark.xdist_group("vertex_l2_map")
 NO_ROOT = (8 << 56) + 5_000_000  # a root id of the right form that never was
 
 

@@ -124,7 +124,9 @@ class TestPatches:
         # two tubes side by side: nothing of one is reached from the other
         one = tube(300, 3000, spacing=100)
         both = joined(one, tube(300, 3000, spacing=100, start=np.array([0, 601.0, 0])))
-        for patch in divide_local_neighbourhood(both, 1000):
+        patches = divide_local_neighbourhood(both, 1000)
+        assert len(np.unique(np.concatenate(patches))) == len(both.vertices)
+        for patch in patches:
             assert len(set((patch < len(one.vertices)).tolist())) == 1
 
     def test_by_hand(self):

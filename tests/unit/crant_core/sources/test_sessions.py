@@ -95,10 +95,8 @@ class TestTime:
     def test_an_answer_that_drips_steadily_is_given_up(self, session, monkeypatch, stream):
         monkeypatch.setattr(sessions, "READ_SECONDS", 1.0)
         monkeypatch.setattr(sessions, "ANSWER_SECONDS", 0.2)
-        begin = time.monotonic()
         with server(dripping) as url, pytest.raises(requests.ReadTimeout, match="too slowly"):
             session.get(url, stream=stream)
-        assert 0.2 <= time.monotonic() - begin < 2
 
     def test_a_pause_inside_an_answer_is_a_read_time_out(self, session, monkeypatch):
         monkeypatch.setattr(sessions, "READ_SECONDS", 0.01)
