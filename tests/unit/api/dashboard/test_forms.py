@@ -62,6 +62,8 @@ def test_a_dry_run_stores_nothing_and_offers_to_submit(owner: Browser, app: Fast
     )
     assert answer.status_code == 200
     assert "Submit 2 items" in answer.text
+    assert "<dt>to fetch</dt><dd><small>not measured yet</small></dd>" in answer.text
+    assert "no item of this kind was done on this dataset by this release yet." in answer.text
     assert f"{FIRST}\n{SECOND}" in answer.text.replace("\r", "")
     assert app.state.services.jobs.recent(ALL) == []
 
