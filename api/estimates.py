@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from math import ceil
 
 from api.services import Services
-from crant_core.jobs.repository.costs import Costs
+from crant_core.jobs.repository.costs import Costs, Spread
 from crant_core.jobs.repository.jobs import NewJob
-from crant_core.jobs.wire import EstimateView, SecondsView
+from crant_core.jobs.wire import BytesView, EstimateView, SecondsView
 from crant_core.kinds.addresses import addresses
 from crant_core.kinds.base import KindSpec, Reuse
 from crant_core.kinds.registry import get_kind
@@ -29,9 +30,10 @@ def estimate(services: Services, new: NewJob) -> EstimateView:
         items=len(items),
         known=known,
         to_compute=left,
-        bytes=None if kind.bytes_per_item is None else left * kind.bytes_per_item,
-        work=_work(costs, left) if costs else None,
+        bytes=_bytes(costs.received, left) if costs and costs.received else None,
+        work=_work(costs.seconds, left) if costs else None,
         measured_items=costs.items if costs else 0,
+        unmeasured=_unmeasured(kind, costs),
     )
 
 
@@ -51,5 +53,18 @@ def _timestamp(services: Services, new: NewJob) -> datetime | None:
     return services.estimates.moment_of(new.dataset, at.version) if at.version is not None else at.timestamp
 
 
-def _work(costs: Costs, items: int) -> SecondsView:
-    return SecondsView(low=costs.low * items, expected=costs.mean * items, high=costs.high * items)
+def _work(one: Spread, items: int) -> SecondsView:
+    return SecondsView(low=one.low * items, expected=one.mean * items, high=one.high * items)
+
+
+def _bytes(one: Spread, items: int) -> BytesView:
+    return BytesView(low=int(one.low * items), expected=round(one.mean * items), high=ceil(one.high * items))
+
+
+def _unmeasured(kind: KindSpec, costs: Costs | None) -> str | None:
+    """Say why a number is missing, if one is."""
+    if costs is None and kind.is_pipeline:
+        return "it is made of other jobs: what these find to do is known once they are planned"
+    if costs is None:
+        return "no item of this kind was done on this dataset by this release yet"
+    return None if costs.received else "bytes were not counted when such items were done"

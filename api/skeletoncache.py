@@ -81,7 +81,7 @@ class SkeletonCache:
     def seconds(self, count: int) -> float:
         """Say how long so many skeletons take at most, as measured here, or else as CAVE estimates it."""
         costs = self.services.estimates.costs(self.kind.name, self.kind.code_version, self.dataset.name)
-        return round(costs.high * count, 1) if costs else -(-count // _WORKERS) * _SECONDS_EACH
+        return round(costs.seconds.high * count, 1) if costs else -(-count // _WORKERS) * _SECONDS_EACH
 
 
 def dataset_of(services: Services, datastack: str) -> Dataset:

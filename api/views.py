@@ -9,7 +9,7 @@ from api.services import Services
 from api.skeletons import makes_skeletons
 from crant_core.jobs.repository.notifications import masked
 from crant_core.jobs.tables import JobRow, NotificationRow
-from crant_core.jobs.wire import JobCounts, JobProblem, JobView, Link, NotifyView
+from crant_core.jobs.wire import JobCounts, JobProblem, JobView, Link, NotifyView, SpentView
 from crant_core.kinds.registry import get_kind
 
 
@@ -27,6 +27,12 @@ def job_view(services: Services, job: JobRow) -> JobView:
         problem=JobProblem(code=job.error_code, message=job.error_message or "") if job.error_code else None,
         links=_links(services, job),
     )
+
+
+def whole_view(services: Services, job: JobRow) -> JobView:
+    """Describe one job, with what it took: that is added up over its attempts, which is too much for lists."""
+    spent = SpentView.model_validate(services.pipelines.spent(job.id))
+    return job_view(services, job).model_copy(update={"spent": spent})
 
 
 def _notification(row: NotificationRow) -> NotifyView:

@@ -69,6 +69,11 @@ class Ears:
         self.tally.observe("crant_cave_request_seconds", seconds, server=server, endpoint=endpoint)
         tracing.record(f"{method} {endpoint}", began, seconds, server=server, status=how)
 
+    def received(self, url: str, size: int) -> None:
+        """Count the bytes of an answer."""
+        server, endpoint = urlsplit(url).netloc, endpoint_of(url)
+        self.tally.add("crant_cave_received_bytes_total", size, server=server, endpoint=endpoint)
+
     def looked_up(self, cache: str, *, found: bool) -> None:
         """Count a look into a cache."""
         self.tally.add("crant_cache_lookups_total", cache=cache, found="yes" if found else "no")

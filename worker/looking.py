@@ -106,8 +106,8 @@ class Looker:
         return other
 
     def _spent(self, job: JobRow) -> Spent:
-        seconds, requests = self.pipelines.spent(job.id)
-        return Spent(seconds=seconds, requests=requests, items=job.total, reused=job.reused, failed=job.failed)
+        effort = self.pipelines.spent(job.id)
+        return Spent(**effort._asdict(), items=job.total, reused=job.reused, failed=job.failed)
 
 
 def _ended(row: ItemRow) -> EndedItem:

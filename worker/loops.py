@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -21,6 +22,7 @@ from kombu.exceptions import OperationalError as BrokerError
 from crant_core.jobs.database import OUTAGE
 from worker.dispatcher import Dispatcher
 from worker.handover import Handover
+from worker.idle import Idle
 from worker.queue import CeleryQueue
 from worker.runtime import current_runtime
 from worker.schedules import StandIn
@@ -32,6 +34,7 @@ log = structlog.get_logger()
 #: inherit a locked lock that nobody can ever open
 _no_fork = threading.Lock()
 _LOOK_SECONDS = 1.0  #: between two looks at what has been cancelled
+_GLANCE_SECONDS = 0.05  #: between two looks whether a process is free, which cost nothing
 os.register_at_fork(before=_no_fork.acquire, after_in_parent=_no_fork.release, after_in_child=_no_fork.release)
 
 
@@ -41,15 +44,22 @@ def _end_worker() -> None:
 
 
 class Loop(threading.Thread):
-    """Does its turn again and again until stopped; outages of database and broker are waited out.
+    """Does its turn again and again until stopped, early if that is wanted; outages are waited out.
 
     What else goes wrong ends the worker: a worker that offers no work, or keeps no leases, must not look alive.
     """
 
     def __init__(
-        self, name: str, seconds: float, turn: Callable[[], object], give_up: Callable[[], None] = _end_worker
+        self,
+        name: str,
+        seconds: float,
+        turn: Callable[[], object],
+        give_up: Callable[[], None] = _end_worker,
+        *,
+        is_wanted: Callable[[], bool] | None = None,
     ) -> None:
         super().__init__(name=name, daemon=True)
+        self.is_wanted = is_wanted
         self.give_up = give_up
         self.seconds = seconds
         self.turn = turn
@@ -57,7 +67,7 @@ class Loop(threading.Thread):
 
     def run(self) -> None:
         """Turn until stopped."""
-        while not self.stopping.wait(self.seconds):
+        while self._is_time():
             try:
                 self.turn()
             except (*OUTAGE, BrokerError, OSError) as error:
@@ -67,6 +77,18 @@ class Loop(threading.Thread):
                 log.exception("broken loop", action="worker_ends", loop=self.name)
                 self.give_up()
                 return
+
+    def _is_time(self) -> bool:
+        """Wait for the next turn; False if there is none."""
+        if self.is_wanted is None:
+            return not self.stopping.wait(self.seconds)
+        end = time.monotonic() + self.seconds
+        while (left := end - time.monotonic()) > 0:
+            if self.stopping.wait(min(left, _GLANCE_SECONDS)):
+                return False
+            if self.is_wanted():
+                return True
+        return not self.stopping.is_set()
 
     def stop(self) -> None:
         """End after the current turn."""
@@ -116,7 +138,8 @@ class DispatchStep(bootsteps.StartStopStep):
         runtime, queue = current_runtime(settings), CeleryQueue(parent.app)
         self.dispatcher = Dispatcher(runtime.dispatch, queue, holder, guard=_no_fork, counts=runtime.counts)
         self.stand_in = StandIn(runtime.schedules, holder, settings.tick_seconds, _no_fork)
-        self.loop = Loop("dispatch", settings.poll_seconds, self._turn)
+        idle = Idle(parent.pool.num_processes, queue.waiting)
+        self.loop = Loop("dispatch", settings.poll_seconds, self._turn, is_wanted=idle)
         self.loop.start()
 
     def _turn(self) -> None:

@@ -52,7 +52,7 @@ from crant_core.kinds.base import (
 from crant_core.kinds.registry import get_kind, load_runner
 from crant_core.sources import limits
 from crant_core.sources.base import Source
-from crant_core.sources.limits import requests_sent
+from crant_core.sources.limits import bytes_received, requests_sent
 from crant_core.times import TimeBase, check_past, parse_at
 from worker import manifest
 from worker.done import DoneItems
@@ -108,7 +108,7 @@ class Runner:
             return self._measured(unit)
 
     def _measured(self, unit: ClaimedUnit) -> str:
-        began, sent, how = time.perf_counter(), requests_sent(), Internal.code
+        began, sent, came, how = time.perf_counter(), requests_sent(), bytes_received(), Internal.code
         try:
             how = self._execute(unit)
             return how
@@ -117,7 +117,8 @@ class Runner:
             seconds, requests = time.perf_counter() - began, requests_sent() - sent
             self.counts.add("crant_units_total", kind=kind, role=role, outcome=how)
             self.counts.observe("crant_unit_seconds", seconds, kind=kind, role=role)
-            _patiently(self.units.note_cost)(unit.token, seconds=seconds, requests=requests)
+            received = bytes_received() - came
+            _patiently(self.units.note_cost)(unit.token, seconds=seconds, requests=requests, received=received)
 
     def _execute(self, unit: ClaimedUnit) -> str:
         work = {Role.PLAN: self._plan, Role.RUN: self._run, Role.FINISH: self._finish}

@@ -11,7 +11,7 @@ from api.dashboard import matrix
 from api.dashboard.histogram import Bin, histogram
 from api.dashboard.numbers import Number, numbers_of
 from api.services import Services
-from api.views import job_view
+from api.views import whole_view
 from crant_core.errors import CrantError, NotFound, StoreUnavailable
 from crant_core.jobs.model import ItemState
 from crant_core.jobs.repository.jobs import Viewer
@@ -189,7 +189,7 @@ def job_page(services: Services, viewer: Viewer, job_id: str, wanted: ItemsWante
     # Events come first: what happens during the other reads is then told again, rather than missed.
     events = services.jobs.latest_events(job_id, limit=_SHOWN_EVENTS)
     job, now = services.jobs.get(job_id, viewer), services.database.now()
-    view, items = job_view(services, job), _items(services, job_id, wanted)
+    view, items = whole_view(services, job), _items(services, job_id, wanted)
     files = services.jobs.artifacts_of(job_id, [item.id for item in items])
     return JobPage(
         steps=services.pipelines.steps(job_id) if get_kind(job.kind).is_pipeline else (),

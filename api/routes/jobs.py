@@ -16,7 +16,7 @@ from api.examples import examples
 from api.parameters import parameters_of, with_all_ids
 from api.predecessors import with_skeletons
 from api.services import Services
-from api.views import job_view
+from api.views import job_view, whole_view
 from crant_core.errors import InvalidInput, NotFound
 from crant_core.jobs.model import ItemState, JobState, Queue, Scope
 from crant_core.jobs.notifying import notifications_of
@@ -52,7 +52,7 @@ def submit_job(
     response.headers["Retry-After"] = "1"
     if not is_new:
         response.headers["Idempotent-Replay"] = "true"
-    return job_view(services, job)
+    return whole_view(services, job)
 
 
 def new_job(services: Services, request: JobRequest, owner: Viewer, key: str | None) -> NewJob:
@@ -100,25 +100,25 @@ def _after(services: Services, request: JobRequest, owner: Viewer) -> list[str]:
 @router.post("/{job_id}/cancel")
 def cancel_job(services: ServicesDep, job: OwnJobDep) -> JobView:
     """End a job. What is done stays; work that is going on is stopped within seconds."""
-    return job_view(services, services.control.cancel(job.id))
+    return whole_view(services, services.control.cancel(job.id))
 
 
 @router.post("/{job_id}/pause")
 def pause_job(services: ServicesDep, job: OwnJobDep) -> JobView:
     """Start nothing new of a job; units that run are done."""
-    return job_view(services, services.control.pause(job.id))
+    return whole_view(services, services.control.pause(job.id))
 
 
 @router.post("/{job_id}/resume")
 def resume_job(services: ServicesDep, job: OwnJobDep) -> JobView:
     """Let a paused job go on."""
-    return job_view(services, services.control.resume(job.id))
+    return whole_view(services, services.control.resume(job.id))
 
 
 @router.post("/{job_id}/retry")
 def retry_job(services: ServicesDep, job: OwnJobDep) -> JobView:
     """Do again what failed or was cancelled; what succeeded is kept."""
-    return job_view(services, services.control.retry(job.id))
+    return whole_view(services, services.control.retry(job.id))
 
 
 @router.get("")
@@ -142,7 +142,7 @@ def list_jobs(
 @router.get("/{job_id}", response_model=JobView)
 def get_job(request: Request, services: ServicesDep, job: JobDep) -> Response:
     """Look at one job; with `If-None-Match`, 304 if nothing changed."""
-    return fresh.answer(request, job_view(services, job))
+    return fresh.answer(request, whole_view(services, job))
 
 
 @router.get("/{job_id}/items")

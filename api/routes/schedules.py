@@ -12,7 +12,7 @@ from api.deps import LARGEST, IdentityDep, ServicesDep, ViewerDep, require, view
 from api.examples import schedules as examples
 from api.schedules import changed, new_schedule, preview, run_of, run_view, schedule_view, schedule_views
 from api.services import Services
-from api.views import job_view
+from api.views import whole_view
 from crant_core.jobs.model import Scope
 from crant_core.jobs.schedule_tables import ScheduleRow
 from crant_core.jobs.schedule_wire import (
@@ -122,7 +122,7 @@ def run_schedule(
     response.headers["Location"] = f"/v1/jobs/{job.id}"
     if not is_new:
         response.headers["Idempotent-Replay"] = "true"
-    return job_view(services, job)
+    return whole_view(services, job)
 
 
 @router.get("/{schedule_id}/runs")

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel
 from rich.console import Console
+from rich.filesize import decimal
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -102,6 +103,8 @@ def job(view: JobView) -> None:
     if view.timestamp:
         version = f" (materialization {view.version})" if view.version else ""
         out.print(f"  as of {view.timestamp.isoformat()}{version}")
+    if view.spent and view.spent.requests:
+        out.print(f"  {decimal(view.spent.received)} from CAVE in {view.spent.requests:,} requests")
     for code, count in view.errors.items():
         out.print(f"  [red]{count} ×[/] {code}")
     if view.problem:
@@ -112,14 +115,18 @@ def estimate(view: EstimateView) -> None:
     """Print what a job would be."""
     known = "?" if view.known is None else view.known
     named = {"items": str(view.items), "known already": str(known), "to compute": str(view.to_compute)}
-    if view.bytes is not None:
-        named["to fetch"] = f"about {view.bytes / 1e6:,.0f} MB"
+    named["to fetch"] = _fetched(view) or f"not measured yet: {view.unmeasured}"
     if view.work:
         spread = f"{_span(view.work.low)} to {_span(view.work.high)}, by {view.measured_items} items measured"
         named["work"] = f"about {_span(view.work.expected)} for one process ({spread})"
     else:
-        named["work"] = "nothing was measured yet"
+        named["work"] = "not measured yet"
     facts(named)
+
+
+def _fetched(view: EstimateView) -> str | None:
+    found = view.bytes
+    return f"about {decimal(found.expected)} ({decimal(found.low)} to {decimal(found.high)})" if found else None
 
 
 def _span(seconds: float) -> str:

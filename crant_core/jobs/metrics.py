@@ -51,6 +51,9 @@ COUNTERS: Mapping[str, Metric] = {
         "Requests to CAVE and buckets, repeated ones included; status: no answer if none came",
         ("server", "endpoint", "method", "status"),
     ),
+    "crant_cave_received_bytes_total": Metric(
+        "Bytes of answers of CAVE and buckets as they came, without headers", ("server", "endpoint")
+    ),
     "crant_cache_lookups_total": Metric("Looks for what is kept on disk", ("cache", "found")),
 }
 DISTRIBUTIONS: Mapping[str, Metric] = {

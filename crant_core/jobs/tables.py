@@ -182,6 +182,7 @@ class AttemptRow(Base):
     items: Mapped[int] = mapped_column(default=0, doc="items it ended")
     seconds: Mapped[float | None] = mapped_column(doc="time it worked on them, or on the plan or the finish")
     requests: Mapped[int | None] = mapped_column(doc="sent to CAVE and its buckets meanwhile")
+    received: Mapped[int | None] = mapped_column(Number, doc="bytes that came from there; null: of an older worker")
 
 
 class ItemRow(Base):

@@ -111,6 +111,14 @@ class NotifyView(Wire):
     sent_at: datetime | None
 
 
+class SpentView(Wire):
+    """What workers did for a job and its steps."""
+
+    seconds: float = Field(description="Of work, all processes together")
+    requests: int = Field(description="Sent to CAVE and its buckets, as far as they were counted")
+    received: int = Field(description="Bytes that came from there, as far as they were counted")
+
+
 class JobView(Wire):
     """A job as people see it."""
 
@@ -142,6 +150,7 @@ class JobView(Wire):
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    spent: SpentView | None = Field(default=None, description="What it took until now; null in lists")
     links: list[Link]
 
 
@@ -212,6 +221,8 @@ class AttemptView(Wire):
     outcome: str | None
     items: int = Field(description="Items it ended")
     seconds: float | None = Field(description="Time it worked on them")
+    requests: int | None = Field(default=None, description="Requests to CAVE and its buckets")
+    received: int | None = Field(default=None, description="Bytes that came from there; null: they were not counted")
 
 
 class SecondsView(Wire):
@@ -220,6 +231,14 @@ class SecondsView(Wire):
     low: float
     expected: float
     high: float
+
+
+class BytesView(Wire):
+    """An estimated amount of data."""
+
+    low: int
+    expected: int
+    high: int
 
 
 class EstimateView(Wire):
@@ -231,11 +250,15 @@ class EstimateView(Wire):
         description="Results that exist already, at least; null where that depends on the time the job is planned at"
     )
     to_compute: int
-    bytes: int | None = Field(description="What would be fetched, roughly, if the kind can say")
+    bytes: BytesView | None = Field(
+        default=None,
+        description="Bytes that would come from CAVE and its buckets, as measured lately; null where nothing was",
+    )
     work: SecondsView | None = Field(
         description="Seconds of work for one worker process, as measured lately; null where nothing was"
     )
-    measured_items: int = Field(description="Items that the estimate of time goes by")
+    measured_items: int = Field(description="Items that these estimates go by")
+    unmeasured: str | None = Field(default=None, description="Why `bytes` or `work` is null")
 
 
 class KindView(Wire):

@@ -131,7 +131,6 @@ class KindSpec:
     makes_skeletons: bool = False  #: other kinds can work on what its jobs made
     #: says what of the parameters cannot be on a dataset, as far as that needs no server; raises `InvalidInput`
     check: Callable[[Any, Dataset], None] | None = None
-    bytes_per_item: int | None = None  #: what an item fetches, roughly, for estimates
     ids_are_one_item: bool = False  #: as where they are a condition; then a job may have none
     is_pipeline: bool = False  #: made of other jobs
 
@@ -158,6 +157,7 @@ class Spent:
 
     seconds: float = 0.0  #: of work, all processes together
     requests: int = 0  #: sent to CAVE and its buckets
+    received: int = 0  #: bytes that came from there
     items: int = 0
     reused: int = 0  #: items whose result existed
     failed: int = 0

@@ -17,6 +17,8 @@ import urllib3
 from requests import Response
 
 from crant_core.errors import SourceError, Truncated
+from crant_core.sources.limits import note_received
+from crant_core.sources.watching import watcher
 
 _PIECE = 1 << 18  # bytes asked of a connection at a time
 _LIMITED = re.compile(r"Limited query to (\d+) rows")
@@ -34,7 +36,7 @@ def limit_expected() -> Iterator[None]:
 
 
 def read_within(response: Response, seconds: float) -> bytes:
-    """Read an answer's whole body now, and leave it to be read again.
+    """Read an answer's whole body now, count its bytes, and leave it to be read again.
 
     A time-out between bytes does not end an answer that drips steadily; this does.
 
@@ -135,12 +137,18 @@ def check_terms(response: Response) -> None:
 
 
 def _pieces(response: Response, end: float) -> Iterator[bytes]:
-    # read1 returns what has arrived; read would wait for a full piece, drop by drop
-    while piece := response.raw.read1(_PIECE, decode_content=False):
-        yield piece
-        if monotonic() > end:
-            response.close()
-            raise requests.ReadTimeout("the answer came too slowly", request=response.request)
+    size = 0
+    try:
+        # read1 returns what has arrived; read would wait for a full piece, drop by drop
+        while piece := response.raw.read1(_PIECE, decode_content=False):
+            size += len(piece)
+            yield piece
+            if monotonic() > end:
+                response.close()
+                raise requests.ReadTimeout("the answer came too slowly", request=response.request)
+    finally:  # what came before it broke off came all the same
+        note_received(size)
+        watcher().received(response.request.url or "", size)
 
 
 def _again(response: Response, body: bytes) -> urllib3.HTTPResponse:

@@ -46,7 +46,7 @@ class Unlimited:
 
 _installed: list[Limiter] = [Unlimited()]
 _largest: list[int | None] = [None]
-_sent, _counting = [0], Lock()
+_sent, _received, _counting = [0], [0], Lock()
 
 
 def install(limiter: Limiter) -> None:
@@ -85,6 +85,17 @@ def note_request() -> None:
 def requests_sent() -> int:
     """Return how many requests this process has sent; the difference of two answers is what happened between them."""
     return _sent[0]
+
+
+def note_received(size: int) -> None:
+    """Count bytes of an answer to a request of this process."""
+    with _counting:
+        _received[0] += size
+
+
+def bytes_received() -> int:
+    """Return how many bytes of answers this process has received, without headers; as `requests_sent` is to be used."""
+    return _received[0]
 
 
 def server_of(url: str) -> str:

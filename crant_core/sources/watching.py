@@ -11,6 +11,9 @@ class Watcher(Protocol):
     def answered(self, method: str, url: str, status: int | None, began: float, seconds: float) -> None:
         """Hear of a request: its status (None if no answer came), when it began (Unix time), how long it took."""
 
+    def received(self, url: str, size: int) -> None:
+        """Hear of an answer's body: its bytes as they came, maybe compressed, also if it broke off."""
+
     def looked_up(self, cache: str, *, found: bool) -> None:
         """Hear of a look into a cache."""
 
@@ -19,6 +22,9 @@ class Nobody:
     """Does not care."""
 
     def answered(self, method: str, url: str, status: int | None, began: float, seconds: float) -> None:
+        """Ignore it."""
+
+    def received(self, url: str, size: int) -> None:
         """Ignore it."""
 
     def looked_up(self, cache: str, *, found: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -123,6 +124,9 @@ def test_a_dry_run_says_what_a_job_would_be(up: Up) -> None:
     assert "known already  5" in up.crant(*words, "--dry-run").stdout
     answer = json.loads(up.crant(*words, "--dry-run", "--json").stdout)
     assert (answer["items"], answer["known"], answer["to_compute"]) == (5, 5, 0)
+    again = json.loads(up.crant(*words, "--dry-run", "--no-reuse", "--json").stdout)["bytes"]
+    assert 0 < again["expected"] <= again["high"]
+    assert re.search(r"to fetch +about \d.* \(.* to .*B\)", up.crant(*words, "--dry-run", "--no-reuse").stdout)
     job = json.loads(up.crant(*words, "--watch", "--json").stdout)
     assert job["counts"]["reused"] == 5
 

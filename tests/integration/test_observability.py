@@ -86,6 +86,10 @@ def test_units_items_and_requests_are_counted(service: Service, job: JobRow) -> 
     assert {"/meshing/api/v1/table/*/manifest/*", "/segmentation/api/v1/table/*/is_latest_roots"} <= {
         request["endpoint"] for request in requests
     }
+    assert {dict(key)["endpoint"] for key in found["crant_cave_received_bytes_total"]} == {
+        request["endpoint"] for request in requests if request["status"] != "no answer"
+    }
+    assert sum(found["crant_cave_received_bytes_total"].values()) > 10_000
     assert {request["status"] for request in requests} <= {"200", "206", "404"}
     assert not any(letter in "56789" for request in requests for letter in request["endpoint"]), "no ids"
 

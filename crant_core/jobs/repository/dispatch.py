@@ -115,10 +115,10 @@ class DispatchRepository:
         return units
 
     def _cut(self, jobs: Iterable[JobRow], view: View) -> None:
-        """Let every job have as many units as could be offered of it."""
+        """Let every job have as many units as could be offered of it now, and no more."""
         for job in jobs:
-            if job.uncut and (missing := view.room_of(job) - view.queued(job)) > 0:
-                cut(self.database, job.id, missing)
+            if job.uncut and (missing := view.missing(job)) > 0:
+                cut(self.database, job.id, missing, processes=view.lines[Queue(job.queue)].running)
 
     def withdraw(self, unit_ids: Iterable[int]) -> None:
         """Take offers back that did not reach the broker, so that they are made again at once."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,10 +13,12 @@ from sqlalchemy.orm import Session
 
 from crant_core.jobs.model import Queue, UnitState
 from crant_core.jobs.repository.moments import is_past, is_since
+from crant_core.jobs.sizing import unit_size
 from crant_core.jobs.tables import JobRow, UnitRow
 
 _AHEAD_SECONDS = 5.0  #: of work that may wait in the broker for each unit that is being done
 _AHEAD_UNITS = 4  #: units that may wait in any case: workers must not idle until somebody looks again
+_INSTANT = 1e-3  #: seconds that a unit takes at least
 _UNKNOWN_SECONDS = 10.0  #: what a unit is taken to cost before anything was measured
 
 
@@ -34,6 +37,12 @@ class Line:
     offered: int = 0
     running: int = 0
     seconds: float = 0.0
+
+    def room(self, cost: float | None) -> int:
+        """Say how many units of such a cost would be let in, one at least."""
+        slots, each = max(1, self.running), _UNKNOWN_SECONDS if cost is None else cost
+        by_work = math.ceil((slots * _AHEAD_SECONDS - self.seconds) / max(each, _INSTANT))
+        return max(1, max(_AHEAD_UNITS, slots) - self.offered, by_work)
 
     def admits(self, window: int, cost: float | None, *, urgent: bool) -> bool:
         """Count a unit in, if there is room for what it costs; the first of a job is always let in."""
@@ -82,6 +91,19 @@ class View:
     def queued(self, job: JobRow) -> int:
         """Units of one job that are cut and not offered."""
         return self.waiting.get(job.id, 0)
+
+    def missing(self, job: JobRow) -> int:
+        """Units to be cut of a job, so that there are as many as would be let in: those cut later are cut better."""
+        line = self.lines[Queue(job.queue)]
+        size = unit_size(
+            job.item_seconds,
+            left=job.uncut,
+            first=job.first_size,
+            largest=job.largest_size,
+            processes=line.running,
+        )
+        cost = None if job.item_seconds is None else job.item_seconds * size
+        return min(self.room_of(job), line.room(cost)) - self.queued(job)
 
     def busy(self, job: JobRow) -> int:
         """Units of one job that wait in the broker or are being done."""

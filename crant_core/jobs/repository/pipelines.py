@@ -17,11 +17,12 @@ from sqlalchemy.orm import Session, aliased
 
 from crant_core.jobs.database import Database
 from crant_core.jobs.model import JobState, Queue, Role, UnitState
+from crant_core.jobs.repository.costs import Effort, spent
 from crant_core.jobs.repository.ending import end_attempt, hold, start_finish
 from crant_core.jobs.repository.events import append, lock_job, move
 from crant_core.jobs.repository.inputs import stored
 from crant_core.jobs.repository.units import ClaimedUnit
-from crant_core.jobs.tables import AttemptRow, DependencyRow, JobRow, UnitRow
+from crant_core.jobs.tables import DependencyRow, JobRow, UnitRow
 from crant_core.times import TimeBase
 
 _PAUSE = timedelta(seconds=1)  #: between two counts of a pipeline whose steps go on
@@ -149,12 +150,10 @@ class PipelineRepository:
         with self.database.reading() as session:
             return session.scalar(query.order_by(JobRow.number.desc()).limit(1))
 
-    def spent(self, job_id: str) -> tuple[float, int]:
-        """Add up what the workers did for a job: seconds, and requests that they sent."""
-        query = select(func.sum(AttemptRow.seconds), func.sum(AttemptRow.requests)).where(AttemptRow.job_id == job_id)
+    def spent(self, job_id: str) -> Effort:
+        """Add up what the workers did for a job and its steps."""
         with self.database.reading() as session:
-            seconds, requests = session.execute(query).one()
-        return float(seconds or 0.0), int(requests or 0)
+            return spent(session, job_id)
 
 
 def current_steps(session: Session, job_id: str) -> list[JobRow]:

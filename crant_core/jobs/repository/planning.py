@@ -95,7 +95,7 @@ class PlanRepository:
             job.timestamp, job.version, job.started_at = time.timestamp, time.version, now
             job.first_size, job.largest_size = first_size, max(first_size, largest_size)
             costs = measured(session, job.kind, job.code_version, job.dataset)
-            job.item_seconds = costs.mean if costs else None
+            job.item_seconds = costs.seconds.mean if costs else None
             moment = {"asked": job.at, "timestamp": time.timestamp.isoformat(), "version": time.version}
             append(session, job, now, "planned", reused=job.reused, **moment)
             if job.uncut:

@@ -258,9 +258,9 @@ class UnitRepository:
             replace_rows(session, job, rows, now)
             move(session, job, now, outcome(job.succeeded, job.failed))
 
-    def note_cost(self, token: str, *, seconds: float, requests: int) -> None:
-        """Write down what an attempt took, whatever became of it."""
-        known = {"requests": requests, "seconds": func.coalesce(AttemptRow.seconds, seconds)}
+    def note_cost(self, token: str, *, seconds: float, requests: int, received: int) -> None:
+        """Write down what an attempt took, whatever became of it; `received` in bytes."""
+        known = {"requests": requests, "received": received, "seconds": func.coalesce(AttemptRow.seconds, seconds)}
         with self.database.writing() as session:
             session.execute(update(AttemptRow).where(AttemptRow.token == token).values(known))
 

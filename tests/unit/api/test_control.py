@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from crant_core.errors import MeshNotFound
 from crant_core.jobs.model import Scope
 from crant_core.jobs.repository.planning import NewItem
+from crant_core.jobs.repository.units import ClaimedUnit
 from crant_core.kinds.addresses import addresses
 from crant_core.kinds.registry import get_kind
 from crant_core.kinds.skeletonize.spec import SkeletonizeOptions
@@ -90,7 +91,36 @@ class TestDryRun:
     def test_without_measurements_it_says_so(self, alice: Caller) -> None:
         assert self.dry(alice, ROOT, ROOT, ROOT + 1) == {
             "given": 3, "items": 2, "known": 0, "to_compute": 2, "bytes": None, "work": None, "measured_items": 0,
+            "unmeasured": "no item of this kind was done on this dataset by this release yet",
         }  # fmt: skip
+
+    def test_of_a_pipeline_it_says_why_nothing_is_known(self, alice: Caller) -> None:
+        answer = self.dry(alice, ROOT, kind="refresh")
+        assert (answer["bytes"], answer["work"]) == (None, None)
+        assert "other jobs" in str(answer["unmeasured"])
+
+    def test_bytes_are_said_as_they_were_measured(self, alice: Caller, engine: Engine) -> None:
+        unit = done(engine, SkeletonizeOptions().model_dump(mode="json"), owner="bob")
+        answer = self.dry(alice, ROOT + 2)
+        assert (answer["bytes"], answer["work"] is None) == (None, False)
+        assert answer["unmeasured"] == "bytes were not counted when such items were done"
+        engine.units.note_cost(unit.token, seconds=4.0, requests=9, received=3001)
+        answer = self.dry(alice, ROOT + 2)
+        assert answer["bytes"] == {"low": 500, "expected": 1500, "high": 4502}
+        assert answer["unmeasured"] is None
+        assert self.dry(alice, ROOT)["bytes"] == {"low": 0, "expected": 0, "high": 0}, "it is known"
+
+    def test_a_job_says_what_it_took(self, alice: Caller, engine: Engine) -> None:
+        job = engine.planned(["1", "2"])
+        for received in (10, 3 * 10**9):
+            unit = engine.run_unit(seconds=2.0)
+            engine.units.note_cost(unit.token, seconds=2.0, requests=4, received=received)
+        assert alice("GET", f"/v1/jobs/{job.id}").json()["spent"] == {
+            "seconds": 4.0, "requests": 8, "received": 3 * 10**9 + 10,
+        }  # fmt: skip
+        assert alice("GET", "/v1/jobs").json()["jobs"][0]["spent"] is None, "lists do not add up attempts"
+        tries = alice("GET", f"/v1/jobs/{job.id}/attempts").json()
+        assert [one["received"] for one in tries if one["received"]] == [3 * 10**9, 10]
 
     def test_it_knows_results_and_costs(self, alice: Caller, bob: Caller, engine: Engine) -> None:
         done(engine, SkeletonizeOptions().model_dump(mode="json"), owner="bob")
@@ -116,7 +146,7 @@ class TestDryRun:
         problem(alice("POST", "/v1/jobs?dry_run=true", json=request), 422, "invalid_id")
 
 
-def done(engine: Engine, parameters: dict[str, object], owner: str) -> None:
+def done(engine: Engine, parameters: dict[str, object], owner: str) -> ClaimedUnit:
     """A job of two skeletons that took two seconds each."""
     kind = get_kind("skeletonize")
     moment = TimeBase(asked="live", timestamp=NOON.timestamp)
@@ -124,4 +154,4 @@ def done(engine: Engine, parameters: dict[str, object], owner: str) -> None:
     engine.submit(owner=owner, parameters=parameters, code_version=kind.code_version)
     keys = [str(ROOT), str(ROOT + 1)]
     engine.plan(engine.claimed(), [NewItem(key=key, address=address(key)) for key in keys], 2)
-    engine.run_unit(seconds=4.0)
+    return engine.run_unit(seconds=4.0)

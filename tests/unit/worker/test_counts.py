@@ -57,12 +57,14 @@ def test_an_outage_of_the_database_loses_no_count(sqlite: Database) -> None:
     ears.answered("GET", f"{CAVE}/info/api/v2/datastack/full/x", 200, 0.0, 0.2)
     counts.hand_on()
     ears.answered("GET", f"{CAVE}/info/api/v2/datastack/full/x", None, 0.0, 9.0)
+    ears.received(f"{CAVE}/info/api/v2/datastack/full/x", 700)
     repository.away = False
     counts.hand_on()
     counts.hand_on()
     found = {(name, labels.get("status")): value for name, labels, value in repository.sums()}
     assert found["crant_cave_requests_total", "200"] == 1
     assert found["crant_cave_requests_total", "no answer"] == 1
+    assert found["crant_cave_received_bytes_total", None] == 700
 
 
 def test_it_is_handed_on_now_and_then_only(sqlite: Database) -> None:

@@ -7,9 +7,10 @@ from fastapi import FastAPI
 
 from api.dashboard.forms import fields_of, ids_in, ids_in_file, parameters_from
 from crant_core.errors import InvalidInput
-from crant_core.jobs.model import Scope
+from crant_core.jobs.model import Role, Scope
 from crant_core.jobs.repository.jobs import Viewer
 from crant_core.kinds.registry import all_kinds, get_kind
+from tests.engine import an_outcome
 from tests.unit.api.dashboard.conftest import Browser, Lab, browser_of
 
 FIRST, SECOND = "576460754037774676", "9223372036854775807"
@@ -62,8 +63,25 @@ def test_a_dry_run_stores_nothing_and_offers_to_submit(owner: Browser, app: Fast
     )
     assert answer.status_code == 200
     assert "Submit 2 items" in answer.text
+    assert "<dt>to fetch</dt><dd><small>not measured yet</small></dd>" in answer.text
+    assert "no item of this kind was done on this dataset by this release yet." in answer.text
     assert f"{FIRST}\n{SECOND}" in answer.text.replace("\r", "")
     assert app.state.services.jobs.recent(ALL) == []
+
+
+def test_what_was_measured_is_said_for_people(owner: Browser, lab: Lab) -> None:
+    kind = get_kind("skeletonize")
+    job = lab.planned(["1", "2"], kind=kind.name, code_version=kind.code_version)
+    unit = lab.claim(job, Role.RUN)
+    lab.engine.units.complete_run(unit, [an_outcome(item) for item in unit.items], seconds=4.0)
+    lab.engine.units.note_cost(unit.token, seconds=4.0, requests=1234, received=3_000_000)
+    form = filled(ids=f"{FIRST}\n{SECOND}", do="check", formats="swc")
+    page = owner("POST", "/new/skeletonize", files=form).text
+    assert "<dt>to fetch</dt><dd>≈ 3.0 MB</dd>" in page
+    assert "1.0 MB to 9.0 MB, 1.3 s to 12 s, by 2 items measured." in page
+    assert "Not measured yet" not in page
+    page = owner.get(f"/jobs/{job.id}").text
+    assert re.search(r"<dt>From CAVE</dt><dd><span class=\"num\">3.0 MB</span> .*in 1,234 requests", page)
 
 
 def test_a_form_becomes_a_job_once_however_often_it_is_sent(owner: Browser, app: FastAPI) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import heapq
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from crant_core.jobs.retrying import patience
-from crant_core.jobs.sizing import AIM_SECONDS, running_mean, unit_size
+from crant_core.jobs.sizing import AIM_SECONDS, running_mean, unit_size, unit_sizes
 
 COUNTS = st.integers(1, 10**6)
 SECONDS = st.floats(1e-9, 1e5)
@@ -50,3 +53,26 @@ def test_pauses_grow_to_a_bound(attempt: int, code: str) -> None:
 def test_an_outage_of_a_minute_is_outlasted() -> None:
     usual = patience("source_unavailable")
     assert sum(min(usual.longest, usual.first * 2**n) for n in range(usual.attempts - 1)) / 10 >= 25
+
+
+@given(seconds=st.none() | SECONDS, left=st.integers(1, 10**5), largest=COUNTS, processes=st.integers(1, 500))
+def test_units_have_all_items_and_never_grow(seconds: float | None, left: int, largest: int, processes: int) -> None:
+    sizes = list(unit_sizes(seconds, left=left, first=max(1, left // 50), largest=largest, processes=processes))
+    assert sum(sizes) == left
+    assert sizes == sorted(sizes, reverse=True)
+
+
+@pytest.mark.parametrize("processes", [1, 2, 16, 64])
+@pytest.mark.parametrize("seconds", [0.05, 0.9, 5.0])
+def test_processes_end_together(processes: int, seconds: float) -> None:
+    """Two minutes of work for each process; a process that is free takes the next unit."""
+    left = round(120 * processes / seconds)
+    free = [0.0] * processes
+    for size in unit_sizes(seconds, left=left, first=1, largest=10_000, processes=processes):
+        heapq.heapreplace(free, free[0] + size * seconds)
+    assert max(free) <= 120 + max(1.0, seconds) + 0.5
+
+
+def test_in_a_long_job_there_are_few_units_more_than_at_full_size() -> None:
+    count = sum(1 for _ in unit_sizes(1.0, left=12_000, first=1, largest=10_000, processes=2))
+    assert 1000 <= count <= 1000 + 50

@@ -14,9 +14,11 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from crant_core.errors import Truncated
-from crant_core.sources import sessions
+from crant_core.sources import sessions, watching
 from crant_core.sources.answers import limit_expected
+from crant_core.sources.limits import bytes_received
 from crant_core.sources.sessions import BoundedAdapter, BoundedSession, bound
+from crant_core.sources.watching import Nobody
 
 BODY = b"neurons " * 1000
 PACKED = gzip.compress(BODY)
@@ -147,6 +149,45 @@ class TestReading:
         with server(saying(BODY, Set_Cookie="sweet=1")) as url:
             session.get(url)
         assert session.cookies["sweet"] == "1"
+
+
+class TestCounting:
+    """Bytes are counted as they came."""
+
+    @pytest.fixture
+    def heard(self, monkeypatch):
+        heard: list[tuple[str, int]] = []
+
+        class Ears(Nobody):
+            def received(self, url: str, size: int) -> None:
+                heard.append((url.rpartition("/")[2], size))
+
+        monkeypatch.setattr(watching, "_installed", [Ears()])
+        return heard
+
+    @pytest.mark.parametrize(
+        ("answer", "size"),
+        [
+            (saying(BODY), len(BODY)),
+            (saying(PACKED, Content_Encoding="gzip"), len(PACKED)),
+            (saying(b"no", status=404), 2),
+            (saying(b""), 0),
+        ],
+        ids=["plain", "compressed", "an error", "empty"],
+    )
+    def test_whole_answers(self, session, heard, answer, size):
+        before = bytes_received()
+        with server(answer) as url:
+            session.get(f"{url}/x")
+        assert bytes_received() - before == size
+        assert heard == [("x", size)]
+
+    def test_what_came_before_an_answer_broke_off(self, session, heard):
+        before = bytes_received()
+        with server(saying(BODY, length=len(BODY) + 1)) as url, pytest.raises(requests.exceptions.ChunkedEncodingError):
+            session.get(f"{url}/x")
+        assert bytes_received() - before == len(BODY)
+        assert heard == [("x", len(BODY))]
 
 
 class TestCompleteness:
