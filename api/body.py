@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MAX_BYTES = 8 * 2**20  #: 100 000 ids as strings are 2.3 MB
-UPLOADS = "/v1/inputs"  #: which go to a file and may be larger
+UPLOADS = ("/v1/inputs", "/new/", "/schedules/")  #: what comes here goes to a file, and may be larger
 _PAUSES = 30  #: a body may take this many times as long as one pause in it
 
 
@@ -25,7 +25,7 @@ class BodyLimit:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        limit = self.upload_bytes if scope["path"] == UPLOADS else MAX_BYTES
+        limit = self.upload_bytes if scope["path"].startswith(UPLOADS) else MAX_BYTES
         body = _Body(receive, limit, self.pause, announced=_announced(scope))
         await self.app(scope, body.receive, send)
 

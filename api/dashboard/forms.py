@@ -84,13 +84,6 @@ def ids_in(text: str) -> list[str]:
     return [word.strip(_QUOTES) for word in _BETWEEN_WORDS.split(text) if word.strip(_QUOTES)]
 
 
-def ids_in_file(text: str) -> list[str]:
-    """Read ids of a file: one in a line, or the first column of a CSV; a heading is passed over."""
-    first = [re.split(r"[,;\t]", line)[0].strip().strip(_QUOTES) for line in text.splitlines()]
-    found = [word for word in first if word]
-    return found[1:] if found and found[0].isidentifier() else found
-
-
 def _field(name: str, schema: dict[str, Any], required: bool, filled: Filled | None) -> Field:
     one = _without_null(schema)
     control = "ids" if name == "ids" else _control(one)
