@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from crant_core.errors import InvalidInput
-from crant_core.kinds.base import KindSpec
+from crant_core.kinds.base import MAX_INLINE_IDS, KindSpec
 
 _BETWEEN_WORDS = re.compile(r"[\s,;]+")
+_LIMIT = f", at most {MAX_INLINE_IDS:,} in one request"  #: that the API has, and forms have not
 _QUOTES = "\"'\ufeff"
 
 Filled = Mapping[str, list[str]]  #: what each named control of a form says
@@ -91,7 +92,7 @@ def _field(name: str, schema: dict[str, Any], required: bool, filled: Filled | N
     return Field(
         name=name,
         control=control,
-        help=schema.get("description", ""),
+        help=schema.get("description", "").replace(_LIMIT, ""),
         required=required,
         given=given,
         options=tuple(one.get("enum") or one.get("items", {}).get("enum", ())),

@@ -64,6 +64,7 @@ def test_lines_of_json_are_known_by_their_name(owner: Browser, app: FastAPI) -> 
 
 
 def test_a_long_list_is_checked_kept_and_submitted_without_being_sent_again(owner: Browser, app: FastAPI) -> None:
+    assert "100,000" not in owner.get(KIND).text
     page = send(owner, file=as_parquet(table(IDS)), name="ids.parquet", do="check").text
     assert f"Submit {MANY:,} items" in page
     assert f"{MANY:,} ids" in page
