@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any
 
@@ -59,11 +60,21 @@ def install(app: FastAPI) -> None:
     app.exception_handlers.update(handlers)
 
 
-def problem_from(error: CrantError, field: str | None = None) -> Problem:
+@contextmanager
+def about(field: str) -> Iterator[None]:
+    """Say of errors which field of a request they are about, if they do not themselves."""
+    try:
+        yield
+    except CrantError as error:
+        error.field = error.field or field
+        raise
+
+
+def problem_from(error: CrantError) -> Problem:
     """Describe an error for a caller."""
     status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
     value = None if error.value is None else str(error.value)[:_SHOWN]
-    return _problem(status, error.code, error.message, hint=error.hint, value=value, field=field)
+    return _problem(status, error.code, error.message, hint=error.hint, value=value, field=error.field)
 
 
 def _problem(status: int, code: str, detail: str, **more: Any) -> Problem:

@@ -51,24 +51,26 @@ _WORD = re.compile(r"[^\W\d][\w .:-]*")  # what names a column; a number is an i
 _HINT = "ids are integers or decimal strings below 2**63, one in each row"
 
 
-class _Ids:
-    """Ids that were read so far, packed."""
+class Ids:
+    """Ids that were read so far, packed; each method raises `TooManyIds` when they are."""
 
     def __init__(self, most: int) -> None:
         self.found, self.most = array("q"), most
 
     def add(self, value: Any) -> None:
+        """Add one, whatever it is; raises `InvalidId` with its row."""
         try:
             self.found.append(parse_id(value))
         except InvalidId as error:
             raise InvalidId(f"row {len(self.found) + 1}: {error.message}", value=error.value, hint=_HINT) from error
-        self.check()
+        self._check()
 
     def extend(self, data: memoryview) -> None:
+        """Add ids that are sound already, as int64."""
         self.found.frombytes(data)
-        self.check()
+        self._check()
 
-    def check(self) -> None:
+    def _check(self) -> None:
         if len(self.found) > self.most:
             raise TooManyIds(f"there are more than {self.most:,} ids", value=len(self.found), hint="cut the file")
 
@@ -97,8 +99,8 @@ def read_ids(path: Path, form: Format, *, column: str | None, most: int) -> byte
     InvalidId
     TooManyIds
     """
-    ids = _Ids(most)
-    readers: dict[Format, Callable[[Path, str | None, _Ids], None]] = {
+    ids = Ids(most)
+    readers: dict[Format, Callable[[Path, str | None, Ids], None]] = {
         Format.CSV: _read_csv,
         Format.NDJSON: _read_ndjson,
         Format.PARQUET: _read_parquet,
@@ -113,7 +115,7 @@ def read_ids(path: Path, form: Format, *, column: str | None, most: int) -> byte
     return pack(ids.found)
 
 
-def _read_csv(path: Path, column: str | None, ids: _Ids) -> None:
+def _read_csv(path: Path, column: str | None, ids: Ids) -> None:
     with path.open(encoding="utf-8-sig", newline="") as file:
         first = file.readline(_LINE)
         delimiter = next((mark for mark in "\t;" if mark in first), ",")
@@ -136,7 +138,7 @@ def _position(names: list[str], column: str | None) -> int:
     return names.index(wanted[0]) if wanted else 0
 
 
-def _read_ndjson(path: Path, column: str | None, ids: _Ids) -> None:
+def _read_ndjson(path: Path, column: str | None, ids: Ids) -> None:
     with path.open(encoding="utf-8-sig") as file:
         while line := file.readline(_LINE + 1):
             if line.strip():
@@ -156,7 +158,7 @@ def _value(line: str, column: str | None, row: int) -> Any:
     return value[names[_position(names, column)]] if names else None
 
 
-def _read_parquet(path: Path, column: str | None, ids: _Ids) -> None:
+def _read_parquet(path: Path, column: str | None, ids: Ids) -> None:
     import pyarrow as pa
     from pyarrow.parquet import ParquetFile
 
@@ -170,7 +172,7 @@ def _read_parquet(path: Path, column: str | None, ids: _Ids) -> None:
         raise InvalidInput(f"the file is no Parquet that can be read: {error}"[:300]) from error
 
 
-def _read_arrow(path: Path, column: str | None, ids: _Ids) -> None:
+def _read_arrow(path: Path, column: str | None, ids: Ids) -> None:
     import pyarrow as pa
     from pyarrow import ipc
 
@@ -192,7 +194,7 @@ def _some(names: list[str]) -> list[str]:
     return names
 
 
-def _add_all(ids: _Ids, batches: Iterable[pa.RecordBatch], at: int) -> None:
+def _add_all(ids: Ids, batches: Iterable[pa.RecordBatch], at: int) -> None:
     for batch in batches:
         values = batch.column(at)
         exact = _as_int64(values)
@@ -222,6 +224,6 @@ def _as_int64(values: pa.Array) -> pa.Array | None:
     return exact if pc.min(exact).as_py() > 0 else None
 
 
-def _add_each(ids: _Ids, values: Iterator[Any]) -> None:
+def _add_each(ids: Ids, values: Iterator[Any]) -> None:
     for value in values:
         ids.add(value.as_py())

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from api.errors import about
 from api.services import Services
 from crant_core.errors import InvalidParameters, NotFound
 from crant_core.jobs.repository.jobs import NewJob
@@ -29,7 +30,8 @@ def parameters_of(services: Services, kind: KindSpec, given: Mapping[str, Any]) 
     if "ids" in given:
         raise InvalidParameters("params: there are both ids and input", value=given[INPUT], hint="give one of them")
     name = str(given[INPUT])
-    ids = _first_ids(services, name)
+    with about(f"params.{INPUT}"):
+        ids = _first_ids(services, name)
     rest = {field: value for field, value in given.items() if field != INPUT}
     return checked(kind, {**rest, "ids": ids}), name
 

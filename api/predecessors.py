@@ -47,4 +47,6 @@ def _checked(services: Services, new: NewJob, name: str) -> JobRow:
 
 
 def _refused(message: str, value: str, hint: str) -> InvalidParameters:
-    return InvalidParameters(f"params.skeletons: {message}", value=value, hint=hint)
+    error = InvalidParameters(f"params.skeletons: {message}", value=value, hint=hint)
+    error.field = "params.skeletons"
+    return error

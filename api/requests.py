@@ -11,6 +11,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.metrics import Metrics
+from crant_core.jobs.masking import masked
 from crant_core.jobs.tracing import span
 
 log = structlog.get_logger()
@@ -36,7 +37,7 @@ class Requests:
         headers = Headers(scope=scope)
         given, trace = headers.get(HEADER, ""), headers.get("traceparent", "")
         request = given if _GIVEN.fullmatch(given) else secrets.token_hex(8)
-        name, parent = f"{scope['method']} {scope['path']}", trace if _TRACE.fullmatch(trace) else None
+        name, parent = f"{scope['method']} {masked(scope['path'])}", trace if _TRACE.fullmatch(trace) else None
         with structlog.contextvars.bound_contextvars(request=request), span(name, parent, request=request):
             await self._follow(scope, receive, send, request)
 

@@ -81,8 +81,8 @@ class CrantError(Exception):
 
     def __init__(self, message: str | None = None, *, value: Any = None, hint: str | None = None) -> None:
         self.message = message or (type(self).__doc__ or self.code).strip().splitlines()[0]
-        self.value = value
-        self.hint = hint
+        self.value, self.hint = value, hint
+        self.field: str | None = None  # of a request, as whoever reads that may fill in
         super().__init__(self.message)
 
     def __str__(self) -> str:

@@ -14,7 +14,7 @@ from httpx_sse import SSEError, connect_sse
 
 from crant_core.answers import check
 from crant_core.download import download, sha256_of
-from crant_core.errors import NotFound
+from crant_core.errors import CrantError, NotFound
 from crant_core.jobs.wire import ArtifactPage, ArtifactView, EventView, ItemPage, ItemView, JobView
 
 if TYPE_CHECKING:
@@ -144,8 +144,9 @@ class Job:
         """Do what `fetch` does, one file at a time."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
+        written: set[Path] = set()
         for artifact in self.artifacts():
-            path = folder / Path(artifact.name).name  # a name never leads out of the folder
+            path = _inside(folder, artifact.name, written)
             if not (path.is_file() and sha256_of(path) == artifact.sha256):
                 download(self.service.http, self._file(artifact.name), artifact, path)
             yield path
@@ -203,3 +204,13 @@ class Job:
         neuron = navis.read_swc(self.read(name).decode())
         neuron.id, neuron.name, neuron.units = int(name.removesuffix(".swc")), name.removesuffix(".swc"), "1 nm"
         return neuron
+
+
+def _inside(folder: Path, name: str, written: set[Path]) -> Path:
+    """Return where a file goes: into the folder, whatever its name, and not over another one of this job."""
+    path = folder / Path(name).name
+    if path.name in ("", "..") or "\0" in name or path == folder or path in written:
+        hint = "fetch it alone, with the client's `read`, or all as archive.zip"
+        raise CrantError(f"there is no place in the folder for the file {name!r}", value=name, hint=hint)
+    written.add(path)
+    return path

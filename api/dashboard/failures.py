@@ -25,7 +25,7 @@ _ROOTS = (
     "storage",
     "static",
 )  #: first words of the dashboard's addresses
-_KEPT = ("allow", "retry-after")  #: headers that say what the caller may do next
+_KEPT = ("allow", "connection", "retry-after")  #: headers that say what the caller may do next
 
 Handler = Callable[[Request, Any], Awaitable[Response]]
 

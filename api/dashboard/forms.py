@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from crant_core.errors import InvalidInput
-from crant_core.kinds.base import KindSpec
+from crant_core.kinds.base import MAX_INLINE_IDS, KindSpec
 
 _BETWEEN_WORDS = re.compile(r"[\s,;]+")
+_LIMIT = f", at most {MAX_INLINE_IDS:,} in one request"  #: that the API has, and forms have not
 _QUOTES = "\"'\ufeff"
 
 Filled = Mapping[str, list[str]]  #: what each named control of a form says
@@ -84,13 +85,6 @@ def ids_in(text: str) -> list[str]:
     return [word.strip(_QUOTES) for word in _BETWEEN_WORDS.split(text) if word.strip(_QUOTES)]
 
 
-def ids_in_file(text: str) -> list[str]:
-    """Read ids of a file: one in a line, or the first column of a CSV; a heading is passed over."""
-    first = [re.split(r"[,;\t]", line)[0].strip().strip(_QUOTES) for line in text.splitlines()]
-    found = [word for word in first if word]
-    return found[1:] if found and found[0].isidentifier() else found
-
-
 def _field(name: str, schema: dict[str, Any], required: bool, filled: Filled | None) -> Field:
     one = _without_null(schema)
     control = "ids" if name == "ids" else _control(one)
@@ -98,7 +92,7 @@ def _field(name: str, schema: dict[str, Any], required: bool, filled: Filled | N
     return Field(
         name=name,
         control=control,
-        help=schema.get("description", ""),
+        help=schema.get("description", "").replace(_LIMIT, ""),
         required=required,
         given=given,
         options=tuple(one.get("enum") or one.get("items", {}).get("enum", ())),

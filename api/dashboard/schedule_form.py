@@ -11,10 +11,11 @@ from fastapi.responses import RedirectResponse, Response
 from pydantic import ValidationError
 
 from api.dashboard import timing
-from api.dashboard.forms import Filled, fields_of, filled_from, parameters_from
+from api.dashboard.forms import Filled, fields_of, filled_from
+from api.dashboard.idforms import IDS, SentDep, kept_list, parameters_with_ids, settled
 from api.dashboard.pages import Pages, PagesDep
 from api.dashboard.schedules import ScheduleId
-from api.dashboard.submit import FilledDep, usual_dataset
+from api.dashboard.submit import usual_dataset
 from api.dashboard.visitors import ChangerDep, Visitor, VisitorDep, as_visitor
 from api.deps import IdentityDep, ServicesDep, viewer_of
 from api.errors import problem_from
@@ -46,10 +47,11 @@ def show_empty(services: ServicesDep, visitor: VisitorDep, pages: PagesDep, kind
 
 
 @router.post("/schedules/new/{kind}")
-def send_new(services: ServicesDep, changer: ChangerDep, pages: PagesDep, kind: str, filled: FilledDep) -> Response:
+def send_new(services: ServicesDep, changer: ChangerDep, pages: PagesDep, kind: str, sent: SentDep) -> Response:
     """Say when it would run, or make the schedule."""
-    spec, visitor = get_kind(kind), as_visitor(changer)
+    spec, visitor, filled = get_kind(kind), as_visitor(changer), sent.fields
     try:
+        filled = settled(services, sent)
         request = _request(spec, filled, None)
         new = new_schedule(services, request, changer.owner)
         if filled.get("do") != ["submit"]:
@@ -73,12 +75,13 @@ def show_filled(
 
 @router.post("/schedules/{schedule_id}/edit")
 def send_changed(
-    services: ServicesDep, changer: ChangerDep, pages: PagesDep, schedule_id: ScheduleId, filled: FilledDep
+    services: ServicesDep, changer: ChangerDep, pages: PagesDep, schedule_id: ScheduleId, sent: SentDep
 ) -> Response:
     """Say when it would run, or change the schedule."""
     schedule = services.schedules.get(schedule_id, viewer_of(changer))
-    spec, visitor = get_kind(schedule.kind), as_visitor(changer)
+    spec, visitor, filled = get_kind(schedule.kind), as_visitor(changer), sent.fields
     try:
+        filled = settled(services, sent)
         request = _request(spec, filled, schedule)
         new = new_schedule(services, request, schedule.owner)
         if filled.get("do") != ["submit"]:
@@ -91,9 +94,9 @@ def send_changed(
 
 def _request(kind: KindSpec, filled: Filled, schedule: ScheduleRow | None) -> ScheduleRequest:
     about = {name: filled[name][0].strip() for name in _ABOUT if filled.get(name) and filled[name][0].strip()}
-    params = parameters_from(kind, filled)
-    if schedule is not None and not params.get("ids"):  # left empty: as it was
-        params = {name: value for name, value in params.items() if name != "ids"} | {INPUT: schedule.input_id}
+    params = parameters_with_ids(kind, filled)
+    if schedule is not None and INPUT not in params and not params.get(IDS):  # left empty: as it was
+        params = {name: value for name, value in params.items() if name != IDS} | {INPUT: schedule.input_id}
     job = {"dataset": "", **about, "kind": kind.name, "params": params, "reuse": bool(filled.get("reuse"))}
     when = timing.timing_from(filled, schedule.notify if schedule else [])
     try:
@@ -123,6 +126,7 @@ def _form(
         schedule=schedule,
         given=services.inputs.count(schedule.input_id) if schedule else 0,
         fields=fields_of(kind, said if filled or schedule else None),
+        kept=kept_list(services, filled),
         datasets=services.datasets(),
         about={name: (said.get(name) or [""])[0] for name in _ABOUT},
         reuse=bool(said.get("reuse")),

@@ -7,19 +7,19 @@ import secrets
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query
 from fastapi.responses import RedirectResponse, Response
 from pydantic import ValidationError
-from starlette.datastructures import UploadFile
 
-from api.dashboard.forms import Filled, fields_of, ids_in, ids_in_file, parameters_from
+from api.dashboard.forms import Filled, fields_of
+from api.dashboard.idforms import SentDep, kept_list, parameters_with_ids, settled
 from api.dashboard.pages import Pages, PagesDep
 from api.dashboard.visitors import ChangerDep, Visitor, VisitorDep, as_visitor
 from api.deps import ServicesDep
 from api.errors import problem_from
 from api.routes.jobs import submit_job
 from api.services import Services
-from crant_core.errors import CrantError, InvalidInput
+from crant_core.errors import CrantError
 from crant_core.jobs.wire import EstimateView, JobRequest, JobView
 from crant_core.kinds.base import KindSpec
 from crant_core.kinds.checking import invalid_parameters
@@ -27,8 +27,7 @@ from crant_core.kinds.registry import all_kinds, get_kind
 
 router = APIRouter(include_in_schema=False)
 
-_LONGEST = 8 << 20  #: bytes of one field; the whole body is limited as well
-_FILE, _KEY, _DO = "ids_file", "key", "do"
+_KEY, _DO = "key", "do"
 _BETWEEN_JOBS = re.compile(r"[\s,;]+")
 _ZONE = re.compile(r"(Z|[+-]\d\d:?\d\d)$")
 _ABOUT_JOB = ("dataset", "at", "label", "priority", "deadline", "after")
@@ -48,42 +47,13 @@ def show_form(
     return _form(services, pages, visitor, get_kind(kind))
 
 
-async def read_form(request: Request) -> dict[str, list[str]]:
-    """Read what was filled in; ids in a file come to those that were pasted.
-
-    Raises
-    ------
-    InvalidInput
-        The file is no text.
-    """
-    async with request.form(max_part_size=_LONGEST) as form:
-        filled: dict[str, list[str]] = {}
-        for name, value in form.multi_items():
-            if isinstance(value, str):
-                filled.setdefault(name, []).append(value)
-            elif name == _FILE:
-                filled.setdefault(_FILE, []).append(_text(await value.read(), value))
-    ids = [word for text in filled.get("ids", []) for word in ids_in(text)]
-    ids += [word for text in filled.pop(_FILE, []) for word in ids_in_file(text)]
-    return filled | {"ids": ["\n".join(ids)] if ids else []}
-
-
-def _text(data: bytes, file: UploadFile) -> str:
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        hint = "save it as CSV or plain text, one id in a line"
-        raise InvalidInput(f"{file.filename!r} is no text", value=file.filename, hint=hint) from error
-
-
-FilledDep = Annotated[dict[str, list[str]], Depends(read_form)]
-
-
 @router.post("/new/{kind}")
-def send_form(services: ServicesDep, changer: ChangerDep, pages: PagesDep, kind: str, filled: FilledDep) -> Response:
+def send_form(services: ServicesDep, changer: ChangerDep, pages: PagesDep, kind: str, sent: SentDep) -> Response:
     """Say what the job would be, or submit it; what is wrong is said beside the form."""
-    spec, visitor, is_check = get_kind(kind), as_visitor(changer), filled.get(_DO) != ["submit"]
+    spec, visitor, filled = get_kind(kind), as_visitor(changer), sent.fields
+    is_check = filled.get(_DO) != ["submit"]
     try:
+        filled = settled(services, sent)
         request, key = _request(spec, filled), (filled.get(_KEY) or [""])[0]
         answer = submit_job(request, Response(), services, changer, idempotency_key=key or None, dry_run=is_check)
     except CrantError as error:
@@ -101,7 +71,7 @@ def _request(kind: KindSpec, filled: Filled) -> JobRequest:
                 **about,
                 "dataset": about.get("dataset", ""),
                 "kind": kind.name,
-                "params": parameters_from(kind, filled),
+                "params": parameters_with_ids(kind, filled),
                 "reuse": bool(filled.get("reuse")),
                 **_order(about),
             }
@@ -137,6 +107,7 @@ def _form(
         kind=kind,
         kinds=list(all_kinds().values()),
         fields=fields_of(kind, filled),
+        kept=kept_list(services, filled),
         datasets=services.datasets(),
         about={name: (first.get(name) or [""])[0] for name in _ABOUT_JOB},
         reuse=bool(first.get("reuse")),

@@ -32,6 +32,7 @@ def list_artifacts(
     return ArtifactPage(artifacts=[ArtifactView.model_validate(row) for row in rows], next=more)
 
 
+@router.head("/{job_id}/artifacts/{name}", include_in_schema=False)
 @router.get("/{job_id}/artifacts/{name}", response_class=Response)
 def get_artifact(request: Request, services: ServicesDep, job: JobDep, name: str) -> Response:
     """Fetch one file, whole or in ranges; its ETag is the sha256 of its bytes."""

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Body, Header, Query, Request, Response
 
 from api import fresh
 from api.deps import LARGEST, IdentityDep, JobDep, OwnJobDep, ServicesDep, ViewerDep, require, viewer_of
+from api.errors import about
 from api.estimates import estimate
 from api.examples import examples
 from api.parameters import parameters_of, with_all_ids
@@ -57,11 +58,23 @@ def submit_job(
 
 def new_job(services: Services, request: JobRequest, owner: Viewer, key: str | None) -> NewJob:
     """Check a request; raises `InvalidInput`."""
-    kind, dataset, at = get_kind(request.kind), services.dataset(request.dataset), parse_at(request.at)
-    check_past(at.timestamp)
-    parameters, input_id = parameters_of(services, kind, request.params)
-    if kind.check is not None:
-        kind.check(parameters, dataset)
+    with about("kind"):
+        kind = get_kind(request.kind)
+    with about("dataset"):
+        dataset = services.dataset(request.dataset)
+    with about("at"):
+        at = parse_at(request.at)
+        check_past(at.timestamp)
+    with about("params"):
+        parameters, input_id = parameters_of(services, kind, request.params)
+        if kind.check is not None:
+            kind.check(parameters, dataset)
+    with about("notify"):
+        notify = notifications_of(request.notify)
+    with about("deadline"):
+        deadline = _deadline(services, request)
+    with about("after"):
+        after = _after(services, request, owner)
     return NewJob(
         kind=kind.name,
         code_version=kind.code_version,
@@ -76,17 +89,18 @@ def new_job(services: Services, request: JobRequest, owner: Viewer, key: str | N
         priority=request.priority,
         idempotency_key=key,
         reuse=request.reuse,
-        deadline=_deadline(services, request),
-        after=_after(services, request, owner),
+        deadline=deadline,
+        after=after,
         queue=Queue(kind.queue),
         traceparent=traceparent(),
-        notify=notifications_of(request.notify),
+        notify=notify,
     )
 
 
 def _deadline(services: Services, request: JobRequest) -> datetime | None:
     if request.deadline is not None and request.deadline <= services.database.now():
-        raise InvalidInput(f"the deadline {request.deadline.isoformat()} has passed", value=request.deadline)
+        said = request.deadline.isoformat()
+        raise InvalidInput(f"the deadline {said} has passed", value=said, hint="give a time to come, with its zone")
     return request.deadline
 
 

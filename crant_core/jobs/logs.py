@@ -1,7 +1,8 @@
 """Log lines for people or machines, each with the ids of what it is about. Set up by a process's entry point only.
 
 Our own lines go through structlog; what libraries say through `logging` is written in the same form, with the same
-ids. Both are written to standard error, where supervisors, container engines and journals pick them up.
+ids. Both are written to standard error, where supervisors, container engines and journals pick them up; secrets are
+taken out of each line last.
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from crant_core.jobs.masking import masking
 from crant_core.jobs.settings import Settings
 
 #: what this process is working on. Processes of a worker do one unit at a time, so this is right for their threads too,
@@ -24,7 +27,7 @@ _in_hand: dict[str, object] = {}
 def configure(settings: Settings) -> None:
     """Send structlog's lines to standard error, as text or as JSON."""
     structlog.configure(
-        processors=[*_common(), _final(settings)],
+        processors=[*_common(), *_final(settings)],
         wrapper_class=structlog.make_filtering_bound_logger(_level(settings)),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
@@ -36,7 +39,7 @@ def adopt_libraries(settings: Settings) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*_common(), structlog.stdlib.add_logger_name, structlog.stdlib.ExtraAdder()],
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _final(settings)],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_final(settings)],
         )
     )
     root = logging.getLogger()
@@ -44,7 +47,7 @@ def adopt_libraries(settings: Settings) -> None:
     root.setLevel(_level(settings))
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):  # has handlers of its own
         logging.getLogger(name).handlers.clear()
-        logging.getLogger(name).propagate = True
+        logging.getLogger(name).propagate = name != "uvicorn.access"  # ours says the same, without queries
 
 
 @contextmanager
@@ -73,8 +76,14 @@ def _add_in_hand(logger: WrappedLogger, method: str, event: EventDict) -> EventD
     return {**_in_hand, **event}
 
 
-def _final(settings: Settings) -> Processor:
-    return structlog.processors.JSONRenderer() if settings.log_json else _for_people()
+def _final(settings: Settings) -> list[Processor]:
+    renderer = structlog.processors.JSONRenderer() if settings.log_json else _for_people()
+    mask = masking(settings)
+
+    def masked(logger: WrappedLogger, method: str, line: Any) -> str:
+        return mask(str(line))
+
+    return [renderer, masked]
 
 
 def _level(settings: Settings) -> int:

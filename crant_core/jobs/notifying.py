@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 import structlog
 
@@ -63,10 +64,10 @@ def send(url: str, title: str, text: str, bad: bool) -> bool:
     """Send one message; False if it was not taken."""
     from apprise import Apprise, NotifyType
 
-    _be_quiet()
-    sender = Apprise()
     kind = NotifyType.FAILURE if bad else NotifyType.SUCCESS
-    return bool(sender.add(url)) and bool(sender.notify(body=text, title=title, notify_type=kind))
+    with _nothing_logged():
+        sender = Apprise()
+        return bool(sender.add(url)) and bool(sender.notify(body=text, title=title, notify_type=kind))
 
 
 class Notifier:
@@ -146,6 +147,17 @@ def message(
     lines.append(f"{public_url.rstrip('/')}/jobs/{job.id}" if public_url else f"Job {job.id}.")
     lines.append(f"(Notification {job.id}/{row.position}. If it comes twice, it is the same.)")
     return f"{name} on {job.dataset}: {job.state}", "\n".join(lines)
+
+
+@contextmanager
+def _nothing_logged() -> Iterator[None]:
+    """Keep what libraries say out of the logs: the path of a webhook is its secret, and urllib3 writes paths."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)  # of the whole process, which does nothing else meanwhile
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 def _be_quiet() -> None:

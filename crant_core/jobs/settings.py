@@ -45,7 +45,9 @@ class Settings(LibrarySettings):
     )
     upload_megabytes: int = Field(default=256, ge=1, description="How large an uploaded list of ids may be")
     upload_ids: int = Field(default=10_000_000, ge=1, description="How many ids it may have")
-    body_seconds: float = Field(default=20, gt=0, description="How long a caller may pause while sending a body")
+    body_seconds: float = Field(
+        default=20, gt=0, description="How long a caller may pause while sending a body, beside 8 KiB in each second"
+    )
     lease_seconds: float = Field(default=60, gt=1, description="A unit whose worker is silent this long is given away")
     rehint_seconds: float = Field(
         default=30, gt=0, description="A queued unit is offered to the broker again after this"

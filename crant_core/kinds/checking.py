@@ -11,6 +11,8 @@ from crant_core.errors import CrantError, InvalidParameters, TooManyIds
 from crant_core.kinds.base import IdParameters, KindSpec
 from crant_core.kinds.registry import get_kind
 
+_HINT = "see /v1/kinds and /docs"
+
 
 def checked(kind: KindSpec, params: Mapping[str, Any]) -> IdParameters:
     """Return parameters as the kind reads them.
@@ -54,14 +56,20 @@ def checked_again(kind_name: str, given: Mapping[str, Any], ids: Sequence[int]) 
 def invalid_parameters(error: ValidationError, *prefix: str) -> CrantError:
     """Turn pydantic's complaints into our own error, keeping its most telling one's code, place and value."""
     complaints = error.errors(include_url=False)
+    field = ".".join(str(part) for part in (*prefix, *complaints[0]["loc"]))
+    found = _first(complaints, field)
+    found.field = field or None
+    return found
+
+
+def _first(complaints: Sequence[Any], field: str) -> CrantError:
     first = complaints[0]
-    field = ".".join(str(part) for part in (*prefix, *first["loc"]))
     cause = first.get("ctx", {}).get("error")
     if isinstance(cause, CrantError):
-        return type(cause)(f"{field}: {cause.message}", value=cause.value, hint=cause.hint)
+        return type(cause)(f"{field}: {cause.message}", value=cause.value, hint=cause.hint or _HINT)
     if first["type"] == "too_long" and first["loc"][-1] == "ids":
         hint = "upload the list with POST /v1/inputs, and name it as params.input"
         return TooManyIds(f"{field}: {first['msg']}", value=first["ctx"]["actual_length"], hint=hint)
     more = f" and {len(complaints) - 1} more" if len(complaints) > 1 else ""
     value = None if first["type"] == "missing" else first["input"]
-    return InvalidParameters(f"{field}: {first['msg']}{more}", value=value, hint="see /v1/kinds and /docs")
+    return InvalidParameters(f"{field}: {first['msg']}{more}", value=value, hint=_HINT)

@@ -103,6 +103,20 @@ def test_real_neurons_go_in_and_skeletons_come_out(up: Up, tmp_path: Path) -> No
     assert "succeeded" in up.crant("status", job["id"]).stdout
 
 
+def test_no_log_of_the_stack_has_a_token_or_a_password(up: Up) -> None:
+    token = up.known()["token"]
+    with up.http() as http:
+        http.get("/v1/jobs", params={"token": token}).raise_for_status()
+    httpx.get(f"{up.known()['url']}/v1/jobs/{token}", trust_env=False)
+    until(lambda: "/v1/jobs/***" in (up.data / "logs" / "api.log").read_text())
+    kept = json.loads((up.data / "secrets.json").read_text())
+    secrets = [token, *(kept[name] for name in kept if name != "sandbox")]  # which says its own, to be pasted
+    assert len(secrets) > 1
+    logs = {path.name: path.read_text(errors="replace") for path in (up.data / "logs").iterdir()}
+    assert {"api.log", "worker.log", "supervisord.log", "flower.log", "beat.log"} <= set(logs)
+    assert [name for name, text in logs.items() if any(secret in text for secret in secrets)] == []
+
+
 def test_jobs_are_paused_cancelled_and_retried_from_the_command_line(up: Up) -> None:
     ran = up.crant("submit", "skeletonize", NO_ROOT, "--dataset", "demo", "--deadline", "2999-01-01", "--json")
     job = json.loads(ran.stdout)["id"]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
-import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -214,13 +212,3 @@ def test_an_upload_that_is_too_large_is_refused_while_it_comes(alice: Caller, ap
 
     problem(alice("POST", "/v1/inputs?format=csv", content=body()), 413, "request_entity_too_large")
     assert sent <= 258
-
-
-def test_a_caller_who_stops_sending_is_sent_away(live: str, alice: Caller) -> None:
-    host, port = live.removeprefix("http://").split(":")
-    head = f"POST /v1/jobs HTTP/1.1\r\nHost: x\r\nAuthorization: {alice.headers['Authorization']}\r\n"
-    with socket.create_connection((host, int(port)), timeout=20) as connection:
-        connection.sendall(f"{head}Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{{".encode())
-        answer = connection.recv(4096)
-    assert b"408" in answer.split(b"\r\n")[0]
-    assert json.loads(answer.partition(b"\r\n\r\n")[2] or b'{"code": "request_timeout"}')["code"] == "request_timeout"

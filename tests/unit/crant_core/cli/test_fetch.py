@@ -132,6 +132,25 @@ def test_a_damaged_file_is_never_left_in_place(server: Server, job: Job, tmp_pat
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("name", ["..", "a/..", "/", "", ".", "x\0y"])
+def test_a_name_that_leads_out_of_the_folder_is_refused(
+    job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    told = ArtifactView.model_validate(view("big.bin") | {"name": name})
+    monkeypatch.setattr(job, "artifacts", lambda: iter([told]))
+    with pytest.raises(CrantError, match="no place"):
+        job.fetch(tmp_path / "out")
+    assert [path.name for path in tmp_path.rglob("*")] == ["out"]
+
+
+def test_files_of_one_name_do_not_replace_each_other(job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "big.bin").write_bytes(FILES["big.bin"])
+    told = [ArtifactView.model_validate(view("big.bin") | {"name": name}) for name in ("a/big.bin", "../b/big.bin")]
+    monkeypatch.setattr(job, "artifacts", lambda: iter(told))
+    with pytest.raises(CrantError, match="no place"):
+        job.fetch(tmp_path)
+
+
 def test_a_service_that_is_gone_is_said(server: Server, job: Job, tmp_path: Path) -> None:
     artifact = ArtifactView.model_validate(view("big.bin"))
     server.shutdown()
