@@ -119,7 +119,17 @@ class Stand:
             self.settings = settings
             for _ in range(count):
                 self.start_worker()
-        until(lambda: all(len(worker.children()) >= 2 for worker in self.workers), "workers start", self.logs)
+        until(self._workers_are_up, "workers start", self.logs)
+
+    def _workers_are_up(self) -> bool:
+        """Look whether all have their processes; who was still ending when it was counted is replaced."""
+        for worker in [one for one in self.workers if not is_alive(one)]:
+            self.workers.remove(worker)
+            self.start_worker()
+        try:
+            return all(len(worker.children()) >= 2 for worker in self.workers)
+        except psutil.NoSuchProcess:
+            return False
 
     def start_worker(self, **settings: str) -> psutil.Process:
         """Start one more worker, without waiting until it is there."""
