@@ -53,7 +53,7 @@ class LibrarySettings(BaseSettings):
     cache_megabytes: int = Field(default=1024, ge=1, description="How much of them is kept; the oldest go first")
     internal_hosts: list[str] = Field(
         default=[],
-        description="Hosts of internal networks that cloud paths of jobs may name; all others must be public",
+        description="Hosts of internal networks that cloud paths and notifications of jobs may name beside public ones",
     )
 
     @classmethod

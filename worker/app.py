@@ -9,7 +9,6 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-import kombu
 from celery import Celery, Task
 from celery.exceptions import TimeLimitExceeded, WorkerLostError
 from celery.signals import setup_logging, task_failure, worker_process_init, worker_process_shutdown
@@ -22,6 +21,7 @@ from crant_core.jobs.settings import Settings
 from crant_core.kinds.registry import all_kinds
 from worker.loops import DispatchStep, LeaseStep
 from worker.memory import confine
+from worker.queue import priorities, queues
 from worker.runtime import Runtime, current_runtime
 
 SWEEP_SECONDS = 600.0
@@ -52,9 +52,10 @@ def create_celery(settings: Settings) -> Celery:
 
 
 def _configuration(settings: Settings) -> dict[str, Any]:
+    first, _ = priorities(settings.broker_url)
     return {
         "task_ignore_result": True,  # results stand in the database
-        "task_queues": [kombu.Queue(name) for name in Queue],  # a worker serves all, or those that `-Q` names
+        "task_queues": queues(settings.broker_url),  # a worker serves all, or those that `-Q` names
         "task_default_queue": Queue.CPU.value,
         "task_serializer": "json",
         "accept_content": ["json"],
@@ -74,16 +75,16 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         "worker_hijack_root_logger": False,
         "beat_scheduler": "worker.clock:NotedScheduler",
         "beat_schedule": {
-            "sweep": _regularly(_SWEEP, SWEEP_SECONDS),
-            "tick": _regularly(_TICK, settings.tick_seconds),
-            "notify": _regularly(_NOTIFY, NOTIFY_SECONDS),
+            "sweep": _regularly(_SWEEP, SWEEP_SECONDS, first),
+            "tick": _regularly(_TICK, settings.tick_seconds, first),
+            "notify": _regularly(_NOTIFY, NOTIFY_SECONDS, first),
         },
     }
 
 
-def _regularly(task: str, seconds: float) -> dict[str, Any]:
+def _regularly(task: str, seconds: float, first: int) -> dict[str, Any]:
     """Describe what beat sends: to the front of the queue, and worthless once the next one is sent."""
-    return {"task": task, "schedule": seconds, "options": {"expires": seconds, "priority": 0}}
+    return {"task": task, "schedule": seconds, "options": {"expires": seconds, "priority": first}}
 
 
 def _memory(settings: Settings) -> dict[str, Any]:

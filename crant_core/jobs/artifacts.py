@@ -12,7 +12,7 @@ import re
 import secrets
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from io import BytesIO
@@ -25,6 +25,7 @@ from urllib.parse import unquote, urlsplit
 from cloudfiles import CloudFiles
 
 from crant_core.errors import NotFound, StoreUnavailable
+from crant_core.sources.buckets import BUCKET_ERRORS, bound_buckets
 from crant_core.sources.keys import complete_aws_keys
 
 _PART = 1 << 20  #: bytes
@@ -70,6 +71,7 @@ class CloudStore:
     def __init__(self, url: str) -> None:
         self.url = url
         complete_aws_keys()
+        bound_buckets()
         self.files = CloudFiles(url, progress=False, num_threads=1)
         self._asking = CloudFiles(url, progress=False, num_threads=_ASKED_AT_ONCE)
         self.folder = Path(unquote(urlsplit(url).path)) if url.startswith("file://") else None
@@ -77,23 +79,18 @@ class CloudStore:
     def put(self, data: bytes) -> str:
         """Store bytes whole or not at all, and return their sha256 in hex."""
         sha256 = hashlib.sha256(data).hexdigest()
-        try:
+        with _answering("written"):
             if not self._renewed(sha256, len(data)):
                 self._write(_path(sha256), data)
-        except OSError as error:
-            raise StoreUnavailable(f"the artifact store cannot be written: {error}") from error
         return sha256
 
     def put_parts(self, parts: Iterable[bytes]) -> tuple[str, int]:
         """Store bytes that come in parts, without holding them; return their sha256 in hex and their size."""
-        try:
-            with TemporaryFile() as spool:
-                sha256, size = _spooled(spool, parts)
-                if not self._renewed(sha256, size):
-                    spool.seek(0)
-                    self._write(_path(sha256), spool)
-        except OSError as error:
-            raise StoreUnavailable(f"the artifact store cannot be written: {error}") from error
+        with _answering("written"), TemporaryFile() as spool:
+            sha256, size = _spooled(spool, parts)
+            if not self._renewed(sha256, size):
+                spool.seek(0)
+                self._write(_path(sha256), spool)
         return sha256, size
 
     def _renewed(self, sha256: str, size: int) -> bool:
@@ -128,7 +125,8 @@ class CloudStore:
 
     def get(self, sha256: str) -> bytes:
         """Read bytes back and check them."""
-        data = self.files.get(_path(sha256), raw=True)
+        with _answering("read"):
+            data = self.files.get(_path(sha256), raw=True)
         if data is None or hashlib.sha256(data).hexdigest() != sha256:
             self._put_aside(sha256)
             hint = "submit the job again: results whose files are gone or damaged are made again"
@@ -143,12 +141,10 @@ class CloudStore:
 
     def missing(self, sizes: Mapping[str, int]) -> set[str]:
         """Say which files are not there, or not of their size; nothing is read."""
-        if self.folder is not None:
-            try:
+        with _answering("read"):
+            if self.folder is not None:
                 return {sha256 for sha256, size in sizes.items() if _size(self.folder / _path(sha256)) != size}
-            except OSError as error:
-                raise StoreUnavailable(f"the artifact store cannot be read: {error}") from error
-        found = self._asking.size([_path(sha256) for sha256 in sizes]) if sizes else {}
+            found = self._asking.size([_path(sha256) for sha256 in sizes]) if sizes else {}
         return {sha256 for sha256, size in sizes.items() if found.get(_path(sha256)) != size}
 
     def local_path(self, sha256: str) -> Path | None:
@@ -162,11 +158,12 @@ class CloudStore:
 
     def stored(self) -> Iterator[str]:
         """List the checksums of all files; what has another name is not ours."""
-        if self.folder is not None:
-            names = (path.name for path in self.folder.glob("??/*"))
-        else:
-            names = (PurePosixPath(path).name for path in self.files.list())
-        return (name for name in names if _NAME.fullmatch(name))
+        with _answering("read"):
+            paths = self.files.list() if self.folder is None else self.folder.glob("??/*")
+            for path in paths:
+                name = PurePosixPath(path).name
+                if _NAME.fullmatch(name):
+                    yield name
 
     def remove(self, sha256: str, grace: timedelta, *, really: bool) -> int | None:
         """Remove a file that is older than `grace`; return its size, or None if it is young, or gone.
@@ -205,12 +202,22 @@ class CloudStore:
         return True
 
     def _remove_object(self, sha256: str, grace: timedelta, *, really: bool) -> int | None:
-        head = self.files.head(_path(sha256))
-        if not head or _is_young(_seconds_of(head["Last-Modified"]), grace):
-            return None
-        if really:
-            self.files.delete(_path(sha256))
+        with _answering("written"):
+            head = self.files.head(_path(sha256))
+            if not head or _is_young(_seconds_of(head["Last-Modified"]), grace):
+                return None
+            if really:
+                self.files.delete(_path(sha256))
         return int(head["Content-Length"])
+
+
+@contextmanager
+def _answering(done: str) -> Iterator[None]:
+    """Raise what disks and object stores raise as `StoreUnavailable`."""
+    try:
+        yield
+    except BUCKET_ERRORS as error:
+        raise StoreUnavailable(f"the artifact store cannot be {done}: {error}") from error
 
 
 def _is_young(seconds: float, grace: timedelta) -> bool:

@@ -6,19 +6,19 @@ Addresses hold secrets, so nothing of them but their sort is logged, stored with
 from __future__ import annotations
 
 import json
-import logging
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 
 import structlog
 
-from crant_core.errors import InvalidParameters, NotFound
+from crant_core.errors import CrantError, InvalidParameters, NotFound
 from crant_core.jobs.artifacts import ArtifactStore
 from crant_core.jobs.model import JobState
 from crant_core.jobs.repository.jobs import JobRepository
 from crant_core.jobs.repository.notifications import NewNotification, NotificationRepository, masked
+from crant_core.jobs.sending import internal_address, is_local, send, service_of
 from crant_core.jobs.tables import JobRow, NotificationRow
 from crant_core.jobs.wire import NotifyRequest
+from crant_core.sources.public import HINT
 
 log = structlog.get_logger()
 
@@ -26,24 +26,27 @@ FINISH, FAILURE, CHANGED = "finish", "failure", "changed"
 REPORT = "report.json"  #: of kinds that say how much changed
 _FAILED = (JobState.FAILED, JobState.PARTIAL)
 _AT_ONCE = 100
+_SUCH_AS = "such as mailto://user:password@example.org, slack://…, json://host/path; see Apprise's documentation"
 
 Send = Callable[[str, str, str, bool], bool]  #: address, title, text, whether it is bad news; False: not taken
 
 
 def check_address(url: str) -> None:
-    """Refuse an address that nothing can be sent to.
+    """Refuse an address that nothing can be sent to, or that nothing may be sent to.
 
     Raises
     ------
     InvalidParameters
-        Without the address.
+        It is none of Apprise's, is of the machine itself, names its files, or leads to an internal network. The message
+        says what sort of address it is and no more, for the rest may be a secret.
     """
-    from apprise import Apprise
-
-    _be_quiet()
-    if Apprise.instantiate(url) is None:
-        hint = "such as mailto://user:password@example.org, slack://…, json://host/path; see Apprise's documentation"
-        raise InvalidParameters("notify: this is no address to send to", value=masked(url), hint=hint)
+    service = service_of(url)
+    if service is None or is_local(service):
+        raise InvalidParameters("notify: this is no address to send to", value=masked(url), hint=_SUCH_AS)
+    internal = internal_address(service)
+    if internal is not None:
+        message = f"notify: {masked(url)} leads to {internal}, which is not of the public internet"
+        raise InvalidParameters(message, value=masked(url), hint=HINT)
 
 
 def notifications_of(requests: Iterable[NotifyRequest]) -> list[NewNotification]:
@@ -52,22 +55,12 @@ def notifications_of(requests: Iterable[NotifyRequest]) -> list[NewNotification]
     Raises
     ------
     InvalidParameters
-        Nothing can be sent to an address, which is not repeated.
+        Nothing can or may be sent to an address, which is not repeated.
     """
     found = [(one, one.url.get_secret_value()) for one in requests]
     for _, url in found:
         check_address(url)
     return [NewNotification(url=url, on=list(one.on), changed_percent=one.changed_percent) for one, url in found]
-
-
-def send(url: str, title: str, text: str, bad: bool) -> bool:
-    """Send one message; False if it was not taken."""
-    from apprise import Apprise, NotifyType
-
-    kind = NotifyType.FAILURE if bad else NotifyType.SUCCESS
-    with _nothing_logged():
-        sender = Apprise()
-        return bool(sender.add(url)) and bool(sender.notify(body=text, title=title, notify_type=kind))
 
 
 class Notifier:
@@ -106,8 +99,8 @@ class Notifier:
         title, text = message(row, job, changed, self.public_url)
         try:
             was_taken = self.send(row.url, title, text, job.state in _FAILED)
-        except Exception as error:  # noqa: BLE001 - whatever a service's plugin raises, which may name the address
-            self._failed(row, type(error).__name__)
+        except CrantError as error:  # ours, which name nothing but where it led
+            self._failed(row, str(error))
             return
         if was_taken:
             self.notifications.note_sent(row)
@@ -147,19 +140,3 @@ def message(
     lines.append(f"{public_url.rstrip('/')}/jobs/{job.id}" if public_url else f"Job {job.id}.")
     lines.append(f"(Notification {job.id}/{row.position}. If it comes twice, it is the same.)")
     return f"{name} on {job.dataset}: {job.state}", "\n".join(lines)
-
-
-@contextmanager
-def _nothing_logged() -> Iterator[None]:
-    """Keep what libraries say out of the logs: the path of a webhook is its secret, and urllib3 writes paths."""
-    before = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)  # of the whole process, which does nothing else meanwhile
-    try:
-        yield
-    finally:
-        logging.disable(before)
-
-
-def _be_quiet() -> None:
-    """Keep what Apprise says of addresses out of the logs."""
-    logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)

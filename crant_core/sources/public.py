@@ -23,7 +23,7 @@ from crant_core.errors import InvalidParameters, SourceUnavailable
 from crant_core.settings import library_settings
 
 _TRANSLATED = IPv6Network("64:ff9b::/96")  # NAT64: the last four bytes are those of an IPv4 address
-_HINT = "CRANT_INTERNAL_HOSTS names hosts of internal networks that jobs may ask all the same"
+HINT = "CRANT_INTERNAL_HOSTS names hosts of internal networks that jobs may ask all the same"
 
 
 def check_public(url: str) -> None:
@@ -44,11 +44,26 @@ def check_public(url: str) -> None:
     if not parts.hostname:
         raise InvalidParameters(f"{url!r} names no host", value=url)
     try:
-        found = socket.getaddrinfo(parts.hostname, parts.port or parts.scheme, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
+        found = addresses_of(parts.hostname)
+    except OSError as error:
         raise SourceUnavailable(f"{parts.hostname} cannot be found: {error}", value=parts.hostname) from error
-    for *_, place in found:
-        _check(parts.hostname, str(place[0]))
+    for address in found:
+        _check(parts.hostname, address)
+
+
+def addresses_of(host: str) -> list[str]:
+    """Look a host up.
+
+    Raises
+    ------
+    OSError
+        It cannot be found.
+    """
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except UnicodeError as error:
+        raise socket.gaierror(str(error)) from error
+    return [str(place[0]) for *_, place in found]
 
 
 def guard(session: Session) -> None:
@@ -83,7 +98,7 @@ def _meant(place: IPv4Address | IPv6Address) -> Iterator[IPv4Address | IPv6Addre
 def _check(host: str, address: str) -> None:
     if not is_public(address) and host not in library_settings().internal_hosts:
         message = f"{host} is at {address}, which is not of the public internet"
-        raise InvalidParameters(message, value=host, hint=_HINT)
+        raise InvalidParameters(message, value=host, hint=HINT)
 
 
 def _checked(connected: socket.socket, host: str) -> socket.socket:

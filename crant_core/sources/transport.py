@@ -53,7 +53,7 @@ def bound_cloudvolume() -> None:
         _bound_graphene()
         for name in _REPEATED:
             rules = getattr(HttpInterface, name).retry
-            rules.stop, rules.retry = _is_enough, tenacity.retry_if_exception(may_pass)
+            rules.stop, rules.retry = is_enough, tenacity.retry_if_exception(may_pass)
         HttpInterface.adaptor = BoundedAdapter()  # last, because it says that all is done
 
 
@@ -66,12 +66,13 @@ def _bound_graphene() -> None:
         module.requests = BoundedRequests()
     graphene.retry = tenacity.retry(
         reraise=True,
-        stop=_is_enough,
+        stop=is_enough,
         wait=tenacity.wait_random_exponential(0.5, 60.0),
         retry=tenacity.retry_if_exception(may_pass),
     )
 
 
-def _is_enough(state: tenacity.RetryCallState) -> bool:
+def is_enough(state: tenacity.RetryCallState) -> bool:
+    """Say whether a request was tried often or long enough."""
     seconds = (state.seconds_since_start or 0) + state.upcoming_sleep
     return state.attempt_number >= _ATTEMPTS or seconds >= RETRY_SECONDS

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
+from crant_core.errors import InvalidParameters
 from crant_core.ids import RootId
 from crant_core.kinds.attach_synapses.spec import AttachSynapsesOptions
 from crant_core.kinds.base import MAX_INLINE_IDS, IdParameters, KindSpec, Parameters
@@ -13,6 +14,9 @@ from crant_core.kinds.neuropil_matrices.spec import NeuropilMatricesOptions
 from crant_core.kinds.skeleton_parameters import JobName
 from crant_core.kinds.skeletonize.spec import SkeletonizeOptions
 from crant_core.kinds.update_ids.spec import UpdateIdsOptions
+
+if TYPE_CHECKING:
+    from crant_core.datasets import Dataset
 
 Word = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 StepName = Literal["skeletonize", "attach_synapses", "neuropil_matrices"]
@@ -73,6 +77,22 @@ class RefreshParameters(RefreshOptions, IdParameters):
         return self
 
 
+def check(parameters: RefreshParameters, dataset: Dataset) -> None:
+    """Refuse criteria that name no field of annotations; which values there are, only their server knows.
+
+    Raises
+    ------
+    InvalidParameters
+    """
+    from crant_core.annotations.cells import FIELDS
+    from crant_core.annotations.filtering import near
+
+    for name in parameters.criteria or ():
+        if name not in (*FIELDS, *FLAGS):
+            message = f"params.criteria: there is no field {name!r}"
+            raise InvalidParameters(message, value=name, hint=near(name, (*FIELDS, *FLAGS)))
+
+
 SPEC = KindSpec(
     name="refresh",
     title="Bring neurons up to date",
@@ -81,6 +101,7 @@ SPEC = KindSpec(
     runner="crant_core.kinds.refresh.run",
     items_per_unit=1,  # its steps have units, it has none
     time_limit=3600,
+    check=check,
     ids_are_one_item=True,  # there may be criteria in their place
     is_pipeline=True,
     example={"ids": ["576460754037774276"], "attach_synapses": {"threshold": 2}},

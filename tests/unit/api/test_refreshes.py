@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
 import typer
 from fastapi import FastAPI
 from typer.testing import CliRunner
@@ -78,6 +79,26 @@ def test_addresses_of_notifications_are_never_repeated(alice: Caller) -> None:
         refused = alice.submit(ROOT, notify=[wrong])
         assert refused.status_code == 422
         assert SECRET not in refused.text
+
+
+@pytest.mark.parametrize(
+    ("field", "near"), [("cell_clas", "cell_class"), ("Side", "side"), ("timestamp", "there are:"), ("regexp", "regex")]
+)
+def test_misspelt_fields_of_criteria_are_refused_when_they_are_submitted(alice: Caller, field: str, near: str) -> None:
+    job = {"kind": "refresh", "dataset": "demo", "params": {"criteria": {field: "ALPN", "side": "left"}}}
+    for path, body in (("/v1/jobs", job), ("/v1/schedules", {"name": "night", "every_seconds": 3600, "job": job})):
+        refused = alice("POST", path, json=body)
+        assert refused.status_code == 422
+        problem = refused.json()
+        assert problem["code"] == "invalid_parameters"
+        assert f"no field '{field}'" in problem["detail"]
+        assert near in refused.text
+
+
+def test_criteria_may_say_how_they_are_compared(alice: Caller) -> None:
+    params = {"criteria": {"cell_class": "AL.*", "regex": True, "exact": False}}
+    answer = alice("POST", "/v1/jobs", json={"kind": "refresh", "dataset": "demo", "params": params})
+    assert answer.status_code == 202, answer.text
 
 
 def test_the_client_sends_addresses_as_they_are(app, live: str) -> None:

@@ -149,3 +149,9 @@ def test_images_have_the_versions_that_were_tested(name: str) -> None:
     tested = set(re.findall(r"^(\S+==\S+)", (ROOT / "requirements/lock.txt").read_text(), re.MULTILINE))
     assert pins
     assert {pin.split()[0] for pin in pins} <= tested, "run: make lock"
+
+
+def test_secrets_can_be_read_by_containers_and_written_by_whoever_made_them(tmp_path: Path) -> None:
+    subprocess.run([ROOT / "deploy" / "new-secrets.sh", tmp_path / "s"], check=True, stdout=subprocess.DEVNULL)
+    assert {oct(path.stat().st_mode & 0o777) for path in (tmp_path / "s").iterdir()} == {"0o644"}
+    assert oct((tmp_path / "s").stat().st_mode & 0o777) == "0o700"

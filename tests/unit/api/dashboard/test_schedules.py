@@ -153,7 +153,7 @@ class TestPages:
         self, app: FastAPI, owner: Browser, clock: list[datetime]
     ) -> None:
         schedule = made(
-            app, owner, **{"when-overlap": "skip", "when-notify": '[{"url": "json://me:secret@localhost"}]'}
+            app, owner, **{"when-overlap": "skip", "when-notify": '[{"url": "json://me:secret@lab.example"}]'}
         )
         for nights in (0, 1):
             clock[0] = datetime(2026, 11, 1, 7, tzinfo=UTC) + timedelta(days=nights)
@@ -171,11 +171,11 @@ class TestPages:
         assert "nightly" not in bob.get("/schedules").text
 
     def test_addresses_are_kept_and_not_shown_again(self, app: FastAPI, owner: Browser) -> None:
-        address = '[{"url": "json://me:secret@localhost"}]'
+        address = '[{"url": "json://me:secret@lab.example"}]'
         path = f"/schedules/{made(app, owner, **{'when-notify': address}).id}/edit"
         assert "secret" not in owner.get(path).text
         send(owner, path, do="submit", label="changed")
-        told = {"url": "json://me:secret@localhost", "on": ["finish"], "changed_percent": None}
+        told = {"url": "json://me:secret@lab.example", "on": ["finish"], "changed_percent": None}
         assert (only(app).label, only(app).notify) == ("changed", [told])
         send(owner, path, do="submit", **{"when-notify": "[]"})
         assert only(app).notify == []

@@ -35,7 +35,8 @@ class Hook:
 
 
 @pytest.fixture
-def hook() -> Iterator[tuple[Hook, str]]:
+def hook(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Hook, str]]:
+    monkeypatch.setenv("CRANT_INTERNAL_HOSTS", '["127.0.0.1"]')
     hook = Hook()
 
     class Handler(BaseHTTPRequestHandler):
@@ -173,8 +174,18 @@ def test_no_secret_is_logged_shown_or_stored_with_errors(engine, notifier, hook,
     assert rows[0].error == "json://…: the service did not take it"
 
 
+def test_where_a_name_leads_is_looked_at_again_when_it_is_sent_to(engine, notifier, hook, monkeypatch) -> None:
+    heard, url = hook
+    monkeypatch.setenv("CRANT_INTERNAL_HOSTS", "[]")
+    job = job_of(engine, NewNotification(url=url, on=["finish"]))
+    notifier.send_due()
+    [row] = notifier.notifications.of_job(job.id)
+    assert (row.state, heard.heard) == ("waiting", [])
+    assert row.error.startswith("json://…: it leads to 127.0.0.1, which notifications may not reach")
+
+
 def test_what_is_no_address_is_refused_without_repeating_it() -> None:
     with pytest.raises(InvalidParameters) as caught:
         check_address(f"nonsense://{SECRET}")
     assert SECRET not in f"{caught.value} {caught.value.value}"
-    check_address(f"json://user:{SECRET}@localhost/hook")
+    check_address(f"json://user:{SECRET}@nobody-knows.invalid/hook")

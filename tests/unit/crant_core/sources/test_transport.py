@@ -83,7 +83,7 @@ def test_a_busy_bucket_is_asked_again():
 )
 def test_attempts_end_by_number_and_before_the_time_is_over(attempt, seconds, sleep, enough):
     state = SimpleNamespace(attempt_number=attempt, seconds_since_start=seconds, upcoming_sleep=sleep)
-    assert transport._is_enough(state) is enough
+    assert transport.is_enough(state) is enough
 
 
 @pytest.mark.parametrize(
