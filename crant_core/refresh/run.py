@@ -41,13 +41,14 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a step took: seconds of work, all processes together; requests; items, and those whose result existed."""
+    """What a step took: seconds of work, all processes together; requests and bytes; items, those that existed too."""
 
     seconds: float = 0.0
     requests: int = 0
     items: int = 0
     reused: int = 0
     failed: int = 0
+    received: int = 0
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -83,6 +83,7 @@ def summary(found: Comparison) -> dict[str, Any]:
         "changed_percent": round(found.changed_percent, 3),
         "seconds": round(sum(cost.seconds for cost in costs), 3),
         "requests": sum(cost.requests for cost in costs),
+        "received": sum(cost.received for cost in costs),
         "items": items,
         "reused": reused,
         "reused_percent": round(100.0 * reused / items, 3) if items else 0.0,

@@ -68,7 +68,7 @@ AFTER = Run(
     connections=connections(("MB", 1, 20, 7), ("MB", 20, 90, 6), ("LH", 20, 90, 1), ("MB", 30, 1, 5), ("MB", 6, 1, 2)),
     lineage={1: (1, 1.0), 2: (20, 0.75), 3: (30, 1.0), 4: (30, 1.0), 5: (50, 1.0), 9: (90, 1.0)},
     failures=[Failure("skeletonize", "30", "mesh_not_found", "no mesh <b>")],
-    costs={"skeletonize": Cost(10.0, 30, 4, 3, 1), "update_ids": Cost(0.5, 2, 5, 0, 0)},
+    costs={"skeletonize": Cost(10.0, 30, 4, 3, 1, 2_500_000), "update_ids": Cost(0.5, 2, 5, 0, 0)},
 )
 FOUND = compare(BEFORE, AFTER)
 
@@ -142,6 +142,7 @@ def test_json_has_ids_as_strings_and_says_how_many_are_not_shown() -> None:
         "changed_percent": 80.0,
         "seconds": 10.5,
         "requests": 32,
+        "received": 2_500_000,
         "items": 9,
         "reused": 3,
         "reused_percent": 33.333,
@@ -201,6 +202,7 @@ def test_the_page_needs_no_network_and_repeats_nothing_as_markup() -> None:
     assert "no mesh &lt;b&gt;" in text
     assert "prefers-color-scheme: dark" in text
     assert "<code>20</code>" in text
+    assert "2.5 MB" in text
     assert text.count("<svg") == 4
 
 
