@@ -71,7 +71,7 @@ def table(full: bool = False) -> str:
             (__doc__ or "").strip(),
             "",
             f"{len(old)} neurons{'' if full else ', few and small: not the size that counts'}; seconds."
-            f"{f' Peers did every {every}th neuron, and their seconds are {every} times what that took.' if full else ''}",
+            f"{f' Peers did every {every}th neuron; seconds are {every} times what that took.' if full else ''}",
             "",
             head,
             *lines,
