@@ -2,18 +2,9 @@
 
 CrantError
 ├── InvalidInput                    the caller must change something
-│   ├── DifferentNeuropils
-│   ├── FilteringError
-│   ├── InvalidId
-│   ├── InvalidTime
-│   ├── InvalidParameters
-│   ├── NeverTogether
-│   ├── OutOfBounds
-│   ├── TooDense
-│   ├── TooManyIds
-│   ├── UnknownDataset
-│   ├── UnknownKind
-│   └── WrongType
+│   ├── DifferentNeuropils, FilteringError, InvalidId, InvalidTime
+│   ├── InvalidParameters, NeverTogether, OutOfBounds, TooDense
+│   └── TooManyIds, UnknownDataset, UnknownKind, WrongType
 ├── NotFound                        the thing asked for does not exist
 │   ├── ExportNotFound
 │   ├── MeshNotFound

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import pytest
 
@@ -59,14 +59,16 @@ def test_rows_keep_their_order_and_what_cannot_be_resolved_is_none(source):
 def test_annotations_are_asked_for_once_and_only_if_something_was_split(source):
     asked = []
 
-    def annotated() -> dict[int, int]:
-        asked.append(True)
+    def annotated(roots: Collection[int]) -> dict[int, int]:
+        asked.append(set(roots))
         return {}
 
     outcomes(source, neurons.roots_at(3), NOW, annotated=annotated)
     assert not asked
     outcomes(source, all_old(), NOW, annotated=annotated)
-    assert len(asked) == 1
+    [split] = asked
+    assert split, "those that were split"
+    assert split < set(all_old())
 
 
 def test_what_is_remembered_is_not_asked_for_again_unless_one_says_so(running, source):

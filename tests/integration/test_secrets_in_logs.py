@@ -48,7 +48,7 @@ def hook() -> Iterator[tuple[str, list[str]]]:
 def service(tmp_path: Path) -> Iterator[Service]:
     with running_service(f"sqlite:///{tmp_path}/crant.sqlite") as service:
         service.broker().config_set("requirepass", BROKER)
-        chatty = {"CRANT_LOG_LEVEL": "DEBUG", "CRANT_LOG_JSON": "true"}
+        chatty = {"CRANT_LOG_LEVEL": "DEBUG", "CRANT_LOG_JSON": "true", "CRANT_INTERNAL_HOSTS": '["127.0.0.1"]'}
         broker = f"redis+socket://:{BROKER}@{service.socket}?virtual_host=0"
         service.environment |= chatty | {"CRANT_BROKER_URL": broker}
         yield service
