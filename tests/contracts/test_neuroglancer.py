@@ -20,8 +20,9 @@ from tests.fixtures.sandbox import Sandbox
 NAME = "O'Brien's True story"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def demo(sandbox: Sandbox) -> Dataset:
+    """Known as "demo" in each test: one of them registers a sandbox of its own."""
     return register(sandbox.dataset, sandbox.token)
 
 
