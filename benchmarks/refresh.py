@@ -65,7 +65,7 @@ def _row(night: Night, name: str, ids: Sequence[int]) -> tuple[str, dict[str, fl
     assert job.state == "succeeded", job.error_message
     spent = night.engine.dispatch.pipelines.spent
     seconds = {step: spent(row.id)[0] for step, row in night.steps(job).items()}
-    return name, {**seconds, "plan and report": spent(job.id)[0]}, requests
+    return name, {**seconds, "plan and report": spent(job.id)[0] - sum(seconds.values())}, requests
 
 
 def _split(night: Night, root: int) -> None:

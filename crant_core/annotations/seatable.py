@@ -47,11 +47,12 @@ class SeaTableAnnotations:
         return self._typed(None)
 
     def about(self, roots: Collection[int]) -> pd.DataFrame:
-        """Fetch the rows whose root id has the digits of one of these, and so maybe others; raises as `table`.
+        """Fetch the rows of some roots; raises as `table`.
 
-        Source: see `SeaTableReader.rows`. People type ids: in a cell, there may be blanks around one.
+        Source: see `SeaTableReader.rows`. People type ids: in a cell, there may be a blank before one, or after it.
         """
-        return self._typed(" OR ".join(f"`root_id` LIKE '%{int(root)}%'" for root in roots))
+        cells = [f"'{before}{int(root)}{after}'" for root in roots for before in ("", " ") for after in ("", " ")]
+        return self._typed(f"`root_id` IN ({', '.join(cells)})")
 
     def _typed(self, condition: str | None) -> pd.DataFrame:
         rows = SeaTableReader(self._store, self._token).rows(COLUMNS, condition)

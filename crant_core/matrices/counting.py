@@ -169,7 +169,7 @@ def merge(parts: Iterable[Counts]) -> Counts:
         Parts were counted in different neuropils: a synapse in one that a part did not know is missing there.
     """
     given = list(parts)
-    _check_names(given)
+    check_names(given)
     if len({part.table.dtype.kind for part in given}) > 1:
         raise InvalidInput("some parts are counts and some are sums of weights", hint="merge only one kind")
     ids = np.unique(np.concatenate([np.empty(0, dtype=np.int64), *(part.ids for part in given)]))
@@ -183,7 +183,8 @@ def merge(parts: Iterable[Counts]) -> Counts:
     return Counts(ids, names, summed(values, row, column, shape), unclosed)
 
 
-def _check_names(parts: Sequence[Counts]) -> None:
+def check_names(parts: Sequence[Counts]) -> None:
+    """Refuse to add up what was counted in different neuropils; raises `DifferentNeuropils`."""
     known = [(place, part.names) for place, part in enumerate(parts) if part.names or len(part.ids)]
     for place, names in known[1:]:
         first, expected = known[0]

@@ -11,8 +11,8 @@ import numpy as np
 from crant_core.kinds.edited import edited
 from crant_core.kinds.neuropil_matrices.files import provenance
 from crant_core.kinds.neuropil_matrices.surfaces import places_for
-from crant_core.matrices import Counts, count_synapses_by_neuropil, merge
-from crant_core.matrices.counting import summed
+from crant_core.matrices import Counts, count_synapses_by_neuropil
+from crant_core.matrices.counting import check_names, summed
 from crant_core.matrices.synapses import OTHER
 from crant_core.synapses import rows as table
 from crant_core.synapses.filters import Filters
@@ -50,8 +50,8 @@ class Outputs:
 
     def metrics(self, root: int, part: Counts) -> dict[str, Scalar]:
         """Say in numbers what a neuron's part is."""
-        entries = [part.of(name).nnz for name in part.names]
-        used = [name for name, count in zip(part.names, entries, strict=True) if count]
+        entries = np.diff(part.table.indptr[:: max(1, len(part.ids))])
+        used = [name for name, count in zip(part.names, entries, strict=False) if count]
         other = int(part.of(OTHER).sum()) if OTHER in used else 0
         return {
             "n_synapses": self.synapses.get(root, 0),
@@ -78,8 +78,19 @@ class EditedOutputs:
     partners: NDArray[np.int64]
 
     def renewed(self, before: Counts, root: int) -> Counts:
-        """Return a neuron's counts of now."""
-        return merge([without_targets(before, self.partners), part_of(self.outputs.counts, root)])
+        """Return a neuron's counts of now, from those of before.
+
+        Raises
+        ------
+        DifferentNeuropils
+        """
+        now = self.outputs.counts
+        check_names([now, before])
+        places = np.array([now.names.index(name) for name in before.names], dtype=np.int64)
+        region, target, count = _of_source(before, root)
+        stays = ~np.isin(target, self.partners)
+        old = (places[region[stays]], target[stays], count[stays])
+        return _part(now, root, *(np.concatenate(both) for both in zip(old, _of_source(now, root), strict=True)))
 
 
 def outputs_of(context: Context, roots: Sequence[int], options: NeuropilMatricesOptions) -> Outputs:
@@ -128,28 +139,26 @@ def _outputs(context: Context, rows: pd.DataFrame, options: NeuropilMatricesOpti
 
 def part_of(counts: Counts, root: int) -> Counts:
     """Return what one neuron sends; parts of all neurons add up to the whole."""
+    return _part(counts, root, *_of_source(counts, root))
+
+
+def _of_source(counts: Counts, root: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[Any]]:
+    """Return the connections of one source, in order: number of the neuropil, target, and count."""
     size, place = len(counts.ids), int(np.searchsorted(counts.ids, root))
-    is_there = place < size and counts.ids[place] == root
-    own = counts.table[np.arange(len(counts.names)) * size + place if is_there else []]
-    targets = counts.ids[own.indices]
-    ids = np.union1d(targets, np.array([root] if own.nnz else [], dtype=np.int64))
-    region = np.repeat(np.arange(own.shape[0]), np.diff(own.indptr))
-    row, column = region * len(ids) + np.searchsorted(ids, root), np.searchsorted(ids, targets)
-    shape = (len(counts.names) * len(ids), len(ids))
-    return Counts(ids, counts.names, summed(own.data, row, column, shape), counts.open_neuropils)
+    if place == size or counts.ids[place] != root:
+        return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, counts.table.dtype)
+    starts, stops = counts.table.indptr[place:-1:size], counts.table.indptr[place + 1 :: size]
+    where = np.concatenate([np.empty(0, np.int64), *map(np.arange, starts, stops)])
+    region = np.repeat(np.arange(len(counts.names)), stops - starts)
+    return region, counts.ids[counts.table.indices[where]], counts.table.data[where]
 
 
-def without_targets(counts: Counts, targets: NDArray[np.int64]) -> Counts:
-    """Leave out the connections to some neurons; whoever has no other is not in the ids any more."""
-    size, table = len(counts.ids), counts.table.tocoo()
-    row, column = table.coords
-    stays = ~np.isin(counts.ids[column], targets)
-    row, column = row[stays], column[stays]
-    ids, place = np.unique(np.concatenate([counts.ids[row % size], counts.ids[column]]), return_inverse=True)
-    source, target = np.split(place, 2)
-    shape = (len(counts.names) * len(ids), len(ids))
-    values = summed(table.data[stays], row // size * len(ids) + source, target, shape)
-    return Counts(ids, counts.names, values, counts.open_neuropils)
+def _part(like: Counts, root: int, region: NDArray[np.int64], target: NDArray[np.int64], count: NDArray[Any]) -> Counts:
+    """Put connections of one source together; each occurs once."""
+    ids = np.union1d(target, np.array([root] if len(target) else [], dtype=np.int64))
+    row, column = region * len(ids) + np.searchsorted(ids, root), np.searchsorted(ids, target)
+    shape = (len(like.names) * len(ids), len(ids))
+    return Counts(ids, like.names, summed(count, row, column, shape), like.open_neuropils)
 
 
 def _numbers(ids: Any) -> dict[int, int]:
