@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from celery import Celery
 
@@ -16,30 +17,43 @@ _HOUR = 3600
 @contextmanager
 def a_clock_of_its_own(stand: Stand) -> Iterator[None]:
     """Let one worker have a clock that can be moved, as one host of several; on SQLite all have it: one machine."""
-    clock = stand.folder / "clock"
-    clock.write_text("0")
+    clock = {"CHAOS_CLOCK": str(_clock_of(stand))}
+    set_clock(stand, 0)
     stand.kill_workers()
     if stand.postgres is None:
-        stand.have_workers(2, CHAOS_CLOCK=str(clock))
+        stand.environment |= clock
+        stand.have_workers(2)
     else:
         stand.have_workers(1)
-        stand.start_worker(CHAOS_CLOCK=str(clock))
+        stand.start_worker(**clock)
         stand.have_workers(2)
     try:
         yield
     finally:
         stand.kill_workers()
+        stand.environment.pop("CHAOS_CLOCK", None)
+
+
+def _clock_of(stand: Stand) -> Path:
+    return stand.folder / "clock"
+
+
+def set_clock(stand: Stand, seconds: int) -> None:
+    """Move the clock in one step: who reads it at that moment sees one time or the other."""
+    new = stand.folder / "clock.new"
+    new.write_text(str(seconds))
+    new.replace(_clock_of(stand))
 
 
 def jump(seconds: int) -> Callable[[Scene], None]:
     """Make a fault that moves the clock, then kills who holds units and leads: what they left must not last."""
 
     def inject(scene: Scene) -> None:
-        (scene.stand.folder / "clock").write_text(str(seconds))
+        set_clock(scene.stand, seconds)
         scene.wait(1, 5)
         moved = scene.stand.workers[-1]
         scene.stand.kill_worker(moved)
-        scene.stand.start_worker(**({} if scene.stand.postgres else {"CHAOS_CLOCK": str(scene.stand.folder / "clock")}))
+        scene.stand.start_worker()
 
     return inject
 
