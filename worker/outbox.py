@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 
 from crant_core.jobs.repository.recording import Outcome
 from crant_core.jobs.repository.units import ClaimedUnit, UnitRepository
@@ -14,7 +15,7 @@ _SECONDS = 0.5  #: that an outcome may wait, as long as items end
 
 
 class Outbox:
-    """Collects the outcomes of one unit.
+    """Collects the outcomes of one unit, each of which comes when its files are stored.
 
     A crash loses what is collected, so these items are done again: never more than half a second of work, and the one
     in hand.
@@ -24,10 +25,10 @@ class Outbox:
         self.units = units
         self.unit = unit
         self.patiently = patiently
-        self.waiting: list[Outcome] = []
+        self.waiting: list[Future[Outcome]] = []
         self.began = self.sent = time.monotonic()
 
-    def add(self, outcome: Outcome) -> None:
+    def add(self, outcome: Future[Outcome]) -> None:
         """Take an outcome, and record all if it is time."""
         self.waiting.append(outcome)
         if len(self.waiting) >= _MOST or time.monotonic() - self.sent >= _SECONDS:
@@ -35,11 +36,15 @@ class Outbox:
 
     def flush(self) -> None:
         """Record what is waiting; raises `LeaseLost` if the unit is somebody else's by now."""
-        waiting, self.waiting, self.sent = self.waiting, [], time.monotonic()
-        if waiting:
-            self.patiently(self.units.record)(self.unit, waiting)
+        if outcomes := self._taken():
+            self.patiently(self.units.record)(self.unit, outcomes)
 
     def close(self, rest: Sequence[ItemRow] = ()) -> None:
         """Record what is waiting and end the unit; items that were not begun go back to the job."""
+        outcomes = self._taken()
         seconds = time.monotonic() - self.began
-        self.patiently(self.units.complete_run)(self.unit, self.waiting, seconds=seconds, rest=rest)
+        self.patiently(self.units.complete_run)(self.unit, outcomes, seconds=seconds, rest=rest)
+
+    def _taken(self) -> list[Outcome]:
+        waiting, self.waiting, self.sent = self.waiting, [], time.monotonic()
+        return [outcome.result() for outcome in waiting]

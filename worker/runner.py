@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
 from types import ModuleType
@@ -43,7 +44,7 @@ from crant_core.kinds.base import (
     Context,
     EarlierResult,
     Feed,
-    File,
+    ItemResult,
     KindSpec,
     Pipeline,
     PlannedItem,
@@ -60,6 +61,7 @@ from worker.looking import Looker
 from worker.losses import forget_lost
 from worker.outbox import Outbox
 from worker.rows import rows_of
+from worker.storing import Storing, ended, store_file
 
 log = structlog.get_logger()
 
@@ -194,16 +196,23 @@ class Runner:
         outbox = Outbox(self.units, unit, _patiently)
         context = self._context(unit, self.open_source(unit.job.dataset), _time_of(unit))
         context = _prepared(unit, module, replace(context, earlier=self._earlier(unit)))
+        with Storing() as storing:
+            try:
+                self._run_items(unit, context, outbox, partial(self._run_item, unit, module, context, storing))
+            except TimeLimit:
+                outbox.flush()
+                raise
+
+    def _run_items(
+        self, unit: ClaimedUnit, context: Context, outbox: Outbox, run: Callable[[ItemRow], Future[Outcome]]
+    ) -> None:
+        """Do one item after the other, until somebody waits for the process."""
         is_time = _every(_CHECK_SECONDS)
-        try:
-            for number, item in enumerate(unit.items):
-                if number and context.prepared is None and is_time() and _patiently(self.units.is_awaited)(unit):
-                    outbox.close(rest=unit.items[number:])
-                    return
-                outbox.add(self._counted(unit, self._run_item(unit, module, context, item)))
-        except TimeLimit:
-            outbox.flush()
-            raise
+        for number, item in enumerate(unit.items):
+            if number and context.prepared is None and is_time() and _patiently(self.units.is_awaited)(unit):
+                outbox.close(rest=unit.items[number:])
+                return
+            outbox.add(run(item))
         outbox.close()
 
     def _earlier(self, unit: ClaimedUnit) -> dict[str, EarlierResult]:
@@ -214,8 +223,10 @@ class Runner:
         _patiently(forget_lost)(self.stored, self.store, named.values())
         return self.looker.earlier(self._pipeline(unit), named)
 
-    def _run_item(self, unit: ClaimedUnit, module: ModuleType, context: Context, item: ItemRow) -> Outcome:
-        """Do one item; an error that may pass leaves it open.
+    def _run_item(
+        self, unit: ClaimedUnit, module: ModuleType, context: Context, storing: Storing, item: ItemRow
+    ) -> Future[Outcome]:
+        """Do one item, and let its files be stored; an error that may pass leaves it open.
 
         Raises
         ------
@@ -228,16 +239,32 @@ class Runner:
         try:
             with in_hand(item=item.key), span("item", item=item.key):
                 result = module.run(context, item.key)
-                files, cost = self._stored(result.files)
+                stored = partial(self._stored, unit, item, result, time.perf_counter() - began)
+                return storing.later(result.files, stored)
         except (SoftTimeLimitExceeded, LeaseLost) as error:
             raise _explain(error) from error
         except Exception as error:  # noqa: BLE001 - stored with the item; the others go on
-            problem, trace = _explain(error), traceback.format_exc()
-            if isinstance(error, MemoryError) and unit.queue is Queue.HEAVY:
-                problem = Internal(f"{problem.message}, and there is nowhere more of it")
-            log.warning("item failed", action="item_failed", item=item.key, code=problem.code, error=str(problem))
-            return Outcome(item=item, seconds=time.perf_counter() - began, error=problem, traceback=trace)
-        return Outcome(item=item, seconds=time.perf_counter() - began, metrics=result.metrics | cost, files=files)
+            return ended(self._failed(unit, item, error, time.perf_counter() - began))
+
+    def _stored(self, unit: ClaimedUnit, item: ItemRow, result: ItemResult, seconds: float) -> Outcome:
+        """Store an item's files, and say how long that took; nothing of an item without files."""
+        began = time.perf_counter()
+        try:
+            files = [store_file(self.store, file) for file in result.files]
+        except Exception as error:  # noqa: BLE001 - as above
+            return self._failed(unit, item, error, seconds + time.perf_counter() - began)
+        took = time.perf_counter() - began if files else 0.0
+        cost = {"storage_seconds": took} if files else {}
+        return self._counted(
+            unit, Outcome(item=item, seconds=seconds + took, metrics=result.metrics | cost, files=files)
+        )
+
+    def _failed(self, unit: ClaimedUnit, item: ItemRow, error: Exception, seconds: float) -> Outcome:
+        problem, trace = _explain(error), "".join(traceback.format_exception(error))
+        if isinstance(error, MemoryError) and unit.queue is Queue.HEAVY:
+            problem = Internal(f"{problem.message}, and there is nowhere more of it")
+        log.warning("item failed", action="item_failed", item=item.key, code=problem.code, error=str(problem))
+        return self._counted(unit, Outcome(item=item, seconds=seconds, error=problem, traceback=trace))
 
     def _counted(self, unit: ClaimedUnit, outcome: Outcome) -> Outcome:
         kind, state = unit.job.kind, outcome.state if outcome.is_final else "postponed"
@@ -254,7 +281,7 @@ class Runner:
         context = replace(context, read=partial(self.looker.read, unit.job.id, known=done.files))
         made = [] if unit.job.parent_id and not unit.job.total else module.finish(context, done)
         rows = [rows_of(file, self.sql_rows) for file in made if file.table is not None]
-        files = [self._store(file) for file in made]
+        files = [store_file(self.store, file) for file in made]
         files.append(self._store_manifest(unit, context.source.dataset, files, rows))
         _patiently(self.units.complete_finish)(unit, files, rows)
 
@@ -292,19 +319,6 @@ class Runner:
                 raise LeaseLost(value=unit.token)
 
         return check
-
-    def _stored(self, files: Sequence[File]) -> tuple[list[StoredFile], dict[str, float]]:
-        """Store an item's files, and say how long that took; nothing of an item without files."""
-        began = time.perf_counter()
-        stored = [self._store(file) for file in files]
-        return stored, {"storage_seconds": time.perf_counter() - began} if stored else {}
-
-    def _store(self, file: File) -> StoredFile:
-        with span("store", file=file.name, bytes=len(file.data)):
-            sha256 = self.store.put(file.data)
-        return StoredFile(
-            name=file.name, media_type=file.media_type, size=len(file.data), sha256=sha256, meta=dict(file.meta)
-        )
 
 
 def _unaddressed(unit: ClaimedUnit) -> ClaimedUnit:
