@@ -11,8 +11,8 @@ from crant_core.jobs.artifacts import ArtifactStore
 from crant_core.jobs.model import ItemState
 from crant_core.jobs.repository.jobs import JobRepository, Viewer
 from crant_core.jobs.repository.pipelines import PipelineRepository
-from crant_core.jobs.repository.stored import StoredRepository
-from crant_core.jobs.tables import ArtifactRow, ItemRow, JobRow, ResultRow
+from crant_core.jobs.repository.stored import EndedRow, StoredRepository
+from crant_core.jobs.tables import ArtifactRow, JobRow, ResultRow
 from crant_core.kinds.base import EarlierResult, EndedItem, JobResults, Spent
 from crant_core.kinds.registry import get_kind, load_runner
 from crant_core.times import TimeBase
@@ -110,7 +110,7 @@ class Looker:
         return Spent(**effort._asdict(), items=job.total, reused=job.reused, failed=job.failed)
 
 
-def _ended(row: ItemRow) -> EndedItem:
+def _ended(row: EndedRow) -> EndedItem:
     return EndedItem(
         key=row.key,
         metrics=row.metrics,

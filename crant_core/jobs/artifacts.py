@@ -125,8 +125,9 @@ class CloudStore:
 
     def get(self, sha256: str) -> bytes:
         """Read bytes back and check them."""
+        path = _path(sha256)
         with _answering("read"):
-            data = self.files.get(_path(sha256), raw=True)
+            data = self.files.get(path, raw=True) if self.folder is None else _read(self.folder / path)
         if data is None or hashlib.sha256(data).hexdigest() != sha256:
             self._put_aside(sha256)
             hint = "submit the job again: results whose files are gone or damaged are made again"
@@ -242,6 +243,13 @@ def _spooled(spool: IO[bytes], parts: Iterable[bytes]) -> tuple[str, int]:
 
 def _whole(data: bytes | IO[bytes]) -> bytes:
     return data if isinstance(data, bytes) else data.read()
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
 
 
 def _size(path: Path) -> int | None:

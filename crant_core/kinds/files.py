@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from crant_core.codecs import codec_of
 from crant_core.kinds.base import Context, DoneItem, File, KindSpec, Parameters, Scalar
 from crant_core.release import release
 
@@ -47,7 +48,9 @@ def parquet(name: str, table: pa.Table, meta: Mapping[str, Scalar], *, sql: str 
     kept = table.schema.metadata or {}
     described = table.replace_schema_metadata({**kept, **{key: str(value) for key, value in about.items()}})
     stream, repeating = BytesIO(), [field.name for field in table.schema if str(field.type) == "string"]
-    write_table(described, stream, compression="zstd", use_dictionary=repeating)  # numbers hardly repeat
+    write_table(
+        described, stream, compression=codec_of(table.nbytes), use_dictionary=repeating
+    )  # numbers hardly repeat
     return File(name=name, media_type=PARQUET, data=stream.getvalue(), meta=about, table=sql)
 
 

@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from crant_core.codecs import codec_of
 from crant_core.errors import InvalidInput, WrongType
 from crant_core.matrices.axes import Axis
 from crant_core.matrices.counting import Counts
@@ -66,8 +67,8 @@ def dump_counts(counts: Counts) -> bytes:
     """Return what `write_counts` writes."""
     from pyarrow import parquet
 
-    stream = BytesIO()
-    parquet.write_table(_table(*_columns_of(counts)), stream, compression="zstd", use_dictionary=["neuropil"])
+    stream, table = BytesIO(), _table(*_columns_of(counts))
+    parquet.write_table(table, stream, compression=codec_of(table.nbytes), use_dictionary=["neuropil"])
     return stream.getvalue()
 
 

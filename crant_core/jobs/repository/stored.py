@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 from sqlalchemy import delete, select
 
@@ -12,6 +13,18 @@ from crant_core.jobs.repository.reuse import batches, known
 from crant_core.jobs.tables import ArtifactRow, ItemRow, JobRow, ResultRow
 
 _PAGE = 5000
+
+
+class EndedRow(NamedTuple):
+    """What is read of an item that has ended: of rows that are whole objects, a refresh spends seconds."""
+
+    position: int
+    key: str
+    state: ItemState
+    metrics: dict[str, Any]
+    address: str | None
+    error_code: str | None
+    error_message: str | None
 
 
 class StoredRepository:
@@ -49,14 +62,15 @@ class StoredRepository:
         with self.database.reading() as session:
             return session.scalar(select(JobRow).where(JobRow.owner == owner, JobRow.idempotency_key == key))
 
-    def ended(self, job_id: str) -> Iterator[ItemRow]:
+    def ended(self, job_id: str) -> Iterator[EndedRow]:
         """Read the items of a job that have ended, in their order, a page at a time."""
         after = -1
-        query = select(ItemRow).where(ItemRow.job_id == job_id, ItemRow.state != ItemState.PENDING)
+        fields = [getattr(ItemRow, name) for name in EndedRow._fields]
+        query = select(*fields).where(ItemRow.job_id == job_id, ItemRow.state != ItemState.PENDING)
         while True:
             with self.database.reading() as session:
-                page = session.scalars(query.where(ItemRow.position > after).order_by(ItemRow.position).limit(_PAGE))
-                rows = list(page)
+                page = session.execute(query.where(ItemRow.position > after).order_by(ItemRow.position).limit(_PAGE))
+                rows = list(map(EndedRow._make, page))
             yield from rows
             if len(rows) < _PAGE:
                 return
