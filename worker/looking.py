@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial
 
-from crant_core.errors import InvalidParameters, NotFound
+from crant_core.errors import InvalidParameters, NotFound, StoreUnavailable
 from crant_core.jobs.artifacts import ArtifactStore
 from crant_core.jobs.model import ItemState
 from crant_core.jobs.repository.jobs import JobRepository, Viewer
@@ -66,7 +66,10 @@ class Looker:
         def read(name: str) -> bytes:
             if name not in known:
                 raise NotFound(f"result {row.address} has no file {name}", value=name)
-            return self.store.get(known[name])
+            try:
+                return self.store.get(known[name])
+            except NotFound as error:  # it was there a moment ago; who tries again looks first, and makes it anew
+                raise StoreUnavailable(f"{name} of a run before has just gone: {error}", value=known[name]) from error
 
         return EarlierResult(metrics=row.metrics, read=read, until=until)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +134,28 @@ def test_an_edit_elsewhere_is_noticed_by_its_partners_and_by_nobody_else(night) 
     assert renewed(night, second, "neuropil_matrices") == set(ids) - silent
     for step in STEPS[2:]:
         assert measured(night, second, step) == measured(night, whole, step)
+
+
+def test_a_result_of_before_that_vanishes_meanwhile_is_made_anew(night, monkeypatch) -> None:
+    ids = [night.neurons()[number] for number in range(12, 15)]
+    steps = ["skeletonize", "attach_synapses"]
+    first = night.steps(night.refresh(ids, steps=steps))["attach_synapses"]
+    files = [file.sha256 for file in night.engine.jobs.item_artifacts(first.id)]
+    night.edit(0)
+    night.materialize()
+    look, vanished = night.runner.looker.earlier, []
+
+    def vanish(job: JobRow, addresses: Any) -> Any:
+        found = look(job, addresses)
+        vanished.extend(night.store.remove(files.pop(), timedelta(0), really=True) for _ in files[:])
+        return found
+
+    monkeypatch.setattr(night.runner.looker, "earlier", vanish)
+    second = night.refresh(ids, steps=steps)
+    assert vanished
+    assert (second.state, second.failed) == (JobState.SUCCEEDED, 0)
+    whole = night.refresh(ids, label="from nothing", reuse=False, steps=steps)
+    pd.testing.assert_frame_equal(connectors(night, second), connectors(night, whole))
 
 
 @pytest.mark.parametrize("threshold", [1, 3])
