@@ -20,7 +20,7 @@ from crant_core.jobs.model import Queue, Role
 from crant_core.jobs.settings import Settings
 from crant_core.kinds.registry import all_kinds
 from worker.loops import DispatchStep, LeaseStep
-from worker.memory import confine
+from worker.memory import confine, keep_freed
 from worker.queue import priorities, queues
 from worker.runtime import Runtime, current_runtime
 
@@ -106,6 +106,7 @@ def _set_up_logging(settings: Settings, **_: Any) -> None:
 
 
 def _begin_process(settings: Settings, **_: Any) -> None:
+    keep_freed()
     if settings.child_megabytes:
         confine(settings.child_megabytes)
     if settings.traces_endpoint:
