@@ -2,8 +2,8 @@
 
 The job is planned, dispatched and finished by one worker with two pool processes. Messages in the broker and the memory
 of every process are looked at each second: resident, in MB, when a tenth of the items was done, at the end of the run,
-and the most that was ever seen, planning and finish included. Each person has a token and sends jobs of ten items over
-HTTP, one after the other, all at the same time.
+and the most that was ever seen, planning and finish included (PostgreSQL's with the 128 MB that they share). Each
+person has a token and sends jobs of ten items over HTTP, one after the other, all at the same time.
 """
 
 from __future__ import annotations
@@ -119,6 +119,8 @@ class _Log:
     def _processes(self) -> Iterator[tuple[str, psutil.Process]]:
         yield "worker, main process", self.worker
         yield "Redis", psutil.Process(self.stand.redis.pid)
+        for backend in psutil.Process(self.stand.postgres.process.pid).children() if self.stand.postgres else ():
+            yield "PostgreSQL, its largest process", backend
         for child in self.worker.children():
             yield "worker, pool process (the larger)", child
 
