@@ -46,9 +46,10 @@ def _tried(name: str, check: Callable[[Settings], str], hint: str, settings: Set
 def _database(settings: Settings) -> str:
     database = Database(settings.database_url)
     try:
-        if not schema.is_current(database):
-            raise CrantError("it has another release's schema")
-        return f"{database.engine.dialect.name}, with this release's schema"
+        if not schema.is_usable(database):
+            raise CrantError("it has an older release's schema, or none")
+        whose = "this release's" if schema.is_current(database) else "a newer release's"
+        return f"{database.engine.dialect.name}, with {whose} schema"
     finally:
         database.close()
 
