@@ -21,6 +21,7 @@ _PATIENCE = 5.0  #: seconds
 _REFUSED = (401, 403)
 _PROBE = b"crant doctor"
 _BROKERS = {"redis": "Redis", "rediss": "Redis", "amqp": "RabbitMQ", "amqps": "RabbitMQ", "pyamqp": "RabbitMQ"}
+_BROKEN = (SQLAlchemyError, KombuError, OSError, CrantError, ValueError, LookupError)  #: the last: no such transport
 
 Finding = dict[str, Any]  #: name, is_well, says, hint
 
@@ -38,7 +39,7 @@ def examine(settings: Settings) -> list[Finding]:
 def _tried(name: str, check: Callable[[Settings], str], hint: str, settings: Settings) -> Finding:
     try:
         return {"name": name, "is_well": True, "says": check(settings), "hint": ""}
-    except (SQLAlchemyError, KombuError, OSError, CrantError, ValueError, LookupError) as error:  # kombu: no such transport
+    except _BROKEN as error:
         says = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
         return {"name": name, "is_well": False, "says": says, "hint": hint}
 

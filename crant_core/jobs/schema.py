@@ -18,7 +18,7 @@ _LOCK = 0x43_52_41_4E_54  # any number of our own: two releases must not migrate
 
 
 def upgrade(database: Database) -> None:
-    """Apply the migrations that are missing; a newer release's schema stays. Safe to call twice and from two processes."""
+    """Apply the migrations that are missing, if any are. Safe to call twice and from two processes."""
     with database.engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})

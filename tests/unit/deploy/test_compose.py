@@ -56,7 +56,7 @@ def test_every_setting_in_the_file_of_settings_reaches_the_processes(tmp_path: P
     fixed = {"CRANT_DATABASE_URL", "CRANT_BROKER_URL", "CRANT_CACHE_FOLDER", "CRANT_LOG_JSON"}
     by_file = {"CRANT_DATABASE_PASSWORD", "CRANT_CAVE_TOKENS"}
     of_workers = {"CRANT_CHILD_MEGABYTES", "CRANT_HEAVY_VERTICES"}
-    given = {name: "[]" for name in (KNOWN | OF_BUCKETS) - fixed - by_file - of_workers}
+    given = dict.fromkeys((KNOWN | OF_BUCKETS) - fixed - by_file - of_workers, "[]")
     (tmp_path / ".env").write_text("".join(f"{name}={value}\n" for name, value in given.items()))
     command = ["docker-compose", "--project-directory", tmp_path, "-f", ROOT / "docker-compose.yml", "config"]
     environment = {name: value for name, value in os.environ.items() if name not in given}

@@ -93,7 +93,9 @@ def test_an_operators_shell_is_of_the_same_user_settings_and_secrets_as_the_unit
     shared = [line for line in unit if line.startswith(("EnvironmentFile=", "LoadCredential=", "UMask="))]
     assert len(shared) == 4
     assert {f"--property={line}" for line in shared} <= set(words)
-    assert {"--uid=crant", "--gid=crant", "--pipe", "--setenv=HOME=/var/lib/crant", "--setenv=CRANT_TOKEN=t"} <= set(words)
+    assert {"--uid=crant", "--gid=crant", "--pipe", "--setenv=HOME=/var/lib/crant", "--setenv=CRANT_TOKEN=t"} <= set(
+        words
+    )
     assert words[-3:] == ["crant", "items", "a job's $JOB"]
 
 
