@@ -1,13 +1,43 @@
-"""What the service answers where it cannot do what was asked, as errors of ours."""
+"""What the service answers where it cannot do what was asked: come back later, or errors of ours."""
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import httpx
 
 from crant_core.errors import CrantError
 from crant_core.jobs.wire import Problem
+
+_PATIENCE = 300.0  #: seconds that one request waits for its turn at most
+_SOON = 1.0  #: seconds, where nobody says how long
+_wait = time.sleep
+
+
+class PatientClient(httpx.Client):
+    """Comes back when it is told to (429), so that thousands of files can be fetched from a service with a limit."""
+
+    def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
+        """Send a request, again and again while there were too many; the last refusal is returned."""
+        waited = 0.0
+        while True:
+            response = super().send(request, **options)
+            seconds = _seconds_to_wait(response)
+            if seconds is None or waited + seconds > _PATIENCE:
+                return response
+            response.close()
+            _wait(seconds)
+            waited += seconds
+
+
+def _seconds_to_wait(response: httpx.Response) -> float | None:
+    """Return how long to wait before the same is asked again; nothing if it cannot be."""
+    is_over = response.status_code != httpx.codes.TOO_MANY_REQUESTS
+    if is_over or not isinstance(response.request.stream, httpx.ByteStream):
+        return None
+    told = response.headers.get("retry-after", "")
+    return max(float(told), _SOON) if told.isdecimal() else _SOON
 
 
 class ServiceProblem(CrantError):

@@ -23,7 +23,7 @@ from urllib.parse import quote
 
 import httpx
 
-from crant_core.answers import ServiceProblem, ServiceUnreachable, check, unreachable
+from crant_core.answers import PatientClient, ServiceProblem, ServiceUnreachable, check, unreachable
 from crant_core.errors import NotFound
 from crant_core.job import Job
 from crant_core.jobs.wire import (
@@ -75,7 +75,7 @@ class Crant:
         if not (url and token):
             found = _running_stack()
             url, token = url or found["url"], token or found["token"]
-        self.http = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=_TIMEOUT)
+        self.http = PatientClient(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=_TIMEOUT)
 
     def submit(
         self,

@@ -32,6 +32,13 @@ import worker.main
 for kind in all_kinds().values():
     load_runner(kind)
 """
+_COMPILED = """
+import sys
+from pathlib import Path
+cached = {name: getattr(module, "__cached__", None) for name, module in list(sys.modules.items())}
+missing = sorted(name for name, path in cached.items() if path and name != "__main__" and not Path(path).is_file())
+assert not missing, f"compiled at each start: {len(missing)}, such as {missing[:5]}"
+"""  #: run by a Python that writes none itself
 
 
 class Step(NamedTuple):
@@ -117,8 +124,8 @@ def check(name: str, code: str) -> None:
             "CRANT_BROKER_URL": "memory://",
             "CRANT_ARTIFACTS_URL": f"file://{folder}/data/artifacts",
         }
-        (machine.folder / "check.py").write_text(code)
-        machine.run("PYTHONPATH=. python check.py")
+        (machine.folder / "check.py").write_text(code + _COMPILED)
+        machine.run("PYTHONPATH=. python -B check.py")
         machine.run("python -m crant_core.jobs db upgrade && python -m crant_core.jobs db check")
         machine.run("python -m celery -A worker.main report > /dev/null")
         machine.run("du -sh ../opt/venv")

@@ -64,7 +64,7 @@ def _of_service() -> list[Finding]:
         Finding("service", True, str(service.http.base_url)),
         Finding("token", True, f"of {me.owner}, allows to {', '.join(me.scopes)}"),
         Finding(
-            "schema", checks["database"], "this release's" if checks["database"] else "another release's",
+            "schema", checks["database"], "usable" if checks["database"] else "an older release's, or none",
             "run: python -m crant_core.jobs db upgrade",
         ),
         Finding(

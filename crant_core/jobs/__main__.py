@@ -34,9 +34,9 @@ def upgrade() -> None:
 
 @db.command()
 def check() -> None:
-    """Exit with 1 if the database has not this release's schema."""
-    if not schema.is_current(_database()):
-        typer.echo("The database has another schema. Run: python -m crant_core.jobs db upgrade", err=True)
+    """Exit with 1 if the database has neither this release's schema nor a newer one's, on which this one works."""
+    if not schema.is_usable(_database()):
+        typer.echo("The database has an older schema, or none. Run: python -m crant_core.jobs db upgrade", err=True)
         raise typer.Exit(1)
 
 

@@ -20,6 +20,8 @@ from crant_core.jobs.settings import Settings
 _PATIENCE = 5.0  #: seconds
 _REFUSED = (401, 403)
 _PROBE = b"crant doctor"
+_BROKERS = {"redis": "Redis", "rediss": "Redis", "amqp": "RabbitMQ", "amqps": "RabbitMQ", "pyamqp": "RabbitMQ"}
+_BROKEN = (SQLAlchemyError, KombuError, OSError, CrantError, ValueError, LookupError)  #: the last: no such transport
 
 Finding = dict[str, Any]  #: name, is_well, says, hint
 
@@ -28,7 +30,7 @@ def examine(settings: Settings) -> list[Finding]:
     """Look at everything; nothing that is found broken keeps the rest from being looked at."""
     checks: tuple[tuple[str, Callable[[Settings], str], str], ...] = (
         ("database", _database, "check CRANT_DATABASE_URL; then: python -m crant_core.jobs db upgrade"),
-        ("broker", _broker, "is Redis running? check CRANT_BROKER_URL"),
+        ("broker", _broker, f"is {_broker_name(settings.broker_url)} running? check CRANT_BROKER_URL"),
         ("store", _store, "check CRANT_ARTIFACTS_URL: that the folder or bucket is there, writable and not full"),
     )
     return [_tried(name, check, hint, settings) for name, check, hint in checks] + list(_tokens(settings))
@@ -37,7 +39,7 @@ def examine(settings: Settings) -> list[Finding]:
 def _tried(name: str, check: Callable[[Settings], str], hint: str, settings: Settings) -> Finding:
     try:
         return {"name": name, "is_well": True, "says": check(settings), "hint": ""}
-    except (SQLAlchemyError, KombuError, OSError, CrantError, ValueError) as error:
+    except _BROKEN as error:
         says = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
         return {"name": name, "is_well": False, "says": says, "hint": hint}
 
@@ -45,11 +47,17 @@ def _tried(name: str, check: Callable[[Settings], str], hint: str, settings: Set
 def _database(settings: Settings) -> str:
     database = Database(settings.database_url)
     try:
-        if not schema.is_current(database):
-            raise CrantError("it has another release's schema")
-        return f"{database.engine.dialect.name}, with this release's schema"
+        if not schema.is_usable(database):
+            raise CrantError("it has an older release's schema, or none")
+        whose = "this release's" if schema.is_current(database) else "a newer release's"
+        return f"{database.engine.dialect.name}, with {whose} schema"
     finally:
         database.close()
+
+
+def _broker_name(url: str) -> str:
+    """Return what an operator has to look for: `redis+socket` is a way to Redis."""
+    return _BROKERS.get(url.partition(":")[0].partition("+")[0], "the broker")
 
 
 def _broker(settings: Settings) -> str:

@@ -18,11 +18,11 @@ _LOCK = 0x43_52_41_4E_54  # any number of our own: two releases must not migrate
 
 
 def upgrade(database: Database) -> None:
-    """Apply the migrations that are missing. Safe to call twice and from two processes."""
+    """Apply the migrations that are missing, if any are. Safe to call twice and from two processes."""
     with database.engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-        if _is_current(connection):
+        if _is_usable(connection):
             return
         views.drop(connection)
         command.upgrade(_config(connection), "head")
@@ -41,6 +41,12 @@ def is_current(database: Database) -> bool:
         return _is_current(connection)
 
 
+def is_usable(database: Database) -> bool:
+    """Say whether the database has this release's schema, or that of a newer one, which only added to it."""
+    with database.engine.connect() as connection:
+        return _is_usable(connection)
+
+
 def drift(database: Database) -> list[object]:
     """List the differences between the models and the migrated database; an empty list is right."""
     with database.engine.connect() as connection:
@@ -49,8 +55,18 @@ def drift(database: Database) -> list[object]:
 
 
 def _is_current(connection: Connection) -> bool:
-    found = MigrationContext.configure(connection).get_current_revision()
-    return found == ScriptDirectory.from_config(_config(None)).get_current_head()
+    return _revision(connection) == ScriptDirectory.from_config(_config(None)).get_current_head()
+
+
+def _is_usable(connection: Connection) -> bool:
+    """Look for a revision that does not stand behind ours: what is not known here was made later."""
+    found, scripts = _revision(connection), ScriptDirectory.from_config(_config(None))
+    behind = {script.revision for script in scripts.walk_revisions()} - {scripts.get_current_head()}
+    return found is not None and found not in behind
+
+
+def _revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
 
 
 def _config(connection: Connection | None) -> Config:

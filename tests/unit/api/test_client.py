@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import pytest
 from fastapi import FastAPI
 
+from api.limits import RateLimit
+from crant_core import answers
 from crant_core.client import Crant, ServiceProblem
 from crant_core.jobs.model import Scope
 from crant_core.jobs.repository.jobs import Viewer
@@ -48,3 +50,28 @@ def test_a_job_says_what_it_is_and_where_to_look(crant: Crant, live: str) -> Non
     assert job.neuroglancer is not None
     assert job.neuroglancer.startswith(f"{live}/precomputed/jobs/{job.id}~")
     assert crant.submit("update_ids", dataset="demo", ids=[ROOT]).neuroglancer is None
+
+
+@pytest.fixture
+def waits(app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Let a token make three requests in a minute, of a clock that runs while the client waits."""
+    waited: list[float] = []
+    app.state.services.limits = RateLimit(3, clock=lambda: sum(waited))
+    monkeypatch.setattr(answers, "_wait", waited.append)
+    return waited
+
+
+def test_who_asks_too_often_waits_as_told_and_goes_on(crant: Crant, waits: list[float]) -> None:
+    assert {crant.me().owner for _ in range(5)} == {"alice"}
+    assert waits == [20, 20]
+    assert crant.submit("meshes", dataset="demo", ids=[ROOT]).view.given == 1, "a body is sent again"
+    assert waits == [20, 20, 20]
+
+
+def test_who_would_have_to_wait_for_long_is_told_so(crant: Crant, app: FastAPI, waits: list[float]) -> None:
+    app.state.services.limits = RateLimit(1, clock=lambda: 0.0)  # it never fills again
+    crant.me()
+    with pytest.raises(ServiceProblem, match="requests a minute") as refused:
+        crant.me()
+    assert refused.value.code == "rate_limited"
+    assert 60 <= sum(waits) <= 300

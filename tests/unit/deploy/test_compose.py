@@ -24,6 +24,7 @@ COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = ["migrate", "api", "worker-cpu", "worker-io", "worker-heavy", "beat", "flower"]
 SECRETS = {"crant_database_password", "crant_cave_tokens", "flower_password"}
+OF_BUCKETS = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL", "AWS_DEFAULT_REGION"}
 KNOWN = {settings_example.variable(name, field) for name, field in Settings.model_fields.items()}
 
 
@@ -48,6 +49,30 @@ def test_compose_itself_reads_it(tmp_path: Path, profiles: tuple[str, ...]) -> N
     ran = subprocess.run([*command, "config"], env=environment, capture_output=True, text=True, check=False)
     assert (ran.returncode, ran.stderr) == (0, "")
     assert {s for s in SERVICES if not SERVICES[s].get("profiles")} <= set(yaml.safe_load(ran.stdout)["services"])
+
+
+@pytest.mark.skipif(shutil.which("docker-compose") is None, reason="Debian's docker-compose is not installed")
+def test_every_setting_in_the_file_of_settings_reaches_the_processes(tmp_path: Path) -> None:
+    fixed = {"CRANT_DATABASE_URL", "CRANT_BROKER_URL", "CRANT_CACHE_FOLDER", "CRANT_LOG_JSON"}
+    by_file = {"CRANT_DATABASE_PASSWORD", "CRANT_CAVE_TOKENS"}
+    of_workers = {"CRANT_CHILD_MEGABYTES", "CRANT_HEAVY_VERTICES"}
+    given = dict.fromkeys((KNOWN | OF_BUCKETS) - fixed - by_file - of_workers, "[]")
+    (tmp_path / ".env").write_text("".join(f"{name}={value}\n" for name, value in given.items()))
+    command = ["docker-compose", "--project-directory", tmp_path, "-f", ROOT / "docker-compose.yml", "config"]
+    environment = {name: value for name, value in os.environ.items() if name not in given}
+    ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    for name in OURS:
+        found = yaml.safe_load(ran.stdout)["services"][name]["environment"]
+        assert {key: found.get(key) for key in given} == given
+
+
+def test_a_setting_that_nobody_gave_is_not_set() -> None:
+    assert {SERVICES["api"]["environment"][name] for name in OF_BUCKETS} == {None}
+
+
+@pytest.mark.parametrize("name", [".gitignore", ".dockerignore"])
+def test_secrets_stay_out_of_images_and_commits(name: str) -> None:
+    assert {"/secrets/", "/.env"} <= {f"/{line.lstrip('/')}" for line in (ROOT / name).read_text().splitlines()}
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -91,7 +116,8 @@ def test_commands_name_modules_that_exist(name: str) -> None:
 @pytest.mark.parametrize("name", ["worker-cpu", "worker-io", "worker-heavy"])
 def test_a_workers_processes_fit_into_its_container(name: str) -> None:
     service = SERVICES[name]
-    environment = {key: re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", value) for key, value in service["environment"].items()}
+    given = {key: value for key, value in service["environment"].items() if value}
+    environment = {key: re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", value) for key, value in given.items()}
     child, processes = int(environment["CRANT_CHILD_MEGABYTES"]), int(environment["PROCESSES"])
     limit = int(service["deploy"]["resources"]["limits"]["memory"].removesuffix("G")) * 1024
     assert child <= limit

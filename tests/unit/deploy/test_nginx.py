@@ -7,6 +7,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -47,7 +48,12 @@ def upstream(name: str) -> Iterator[int]:
 
 @pytest.fixture(scope="module")
 def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("nginx")
+    with running(tmp_path_factory.mktemp("nginx")) as address:
+        yield address
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[str]:
     port = free_port(0, "127.0.0.1")
     with upstream("api") as api, upstream("flower") as flower:
         text = CONFIGURATION.read_text().replace("listen 8080;", f"listen 127.0.0.1:{port};")
@@ -107,3 +113,9 @@ def test_a_body_that_is_too_large_ends_here(proxy: str) -> None:
     connection.endheaders()
     assert connection.getresponse().status == 413
     connection.close()
+
+
+def test_who_asks_too_often_is_told_so_in_the_word_that_clients_know(tmp_path: Path) -> None:
+    with running(tmp_path) as address, httpx.Client() as client, ThreadPoolExecutor(8) as pool:
+        answers = pool.map(lambda _: client.get(f"{address}/v1/jobs").status_code, range(600))
+        assert set(answers) == {200, 429}

@@ -79,3 +79,28 @@ def test_workers_are_told_alone_to_stop_and_have_time_to_hand_back() -> None:
     text = (FOLDER / "crant-worker@.service").read_text()
     assert "KillMode=mixed" in text, "children end their units"
     assert "TimeoutStopSec=120" in text
+
+
+def test_an_operators_shell_is_of_the_same_user_settings_and_secrets_as_the_units(tmp_path: Path) -> None:
+    stand_in = tmp_path / "systemd-run"
+    stand_in.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    stand_in.chmod(0o755)
+    command = [FOLDER.parent / "shell.sh", "crant", "items", "a job's $JOB"]
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "CRANT_TOKEN": "t"}
+    ran = subprocess.run(command, capture_output=True, text=True, check=True, env=environment, stdin=subprocess.DEVNULL)
+    words = ran.stdout.splitlines()
+    unit = (FOLDER / "crant-migrate.service").read_text().splitlines()
+    shared = [line for line in unit if line.startswith(("EnvironmentFile=", "LoadCredential=", "UMask="))]
+    assert len(shared) == 4
+    assert {f"--property={line}" for line in shared} <= set(words)
+    assert {"--uid=crant", "--gid=crant", "--pipe", "--setenv=HOME=/var/lib/crant", "--setenv=CRANT_TOKEN=t"} <= set(
+        words
+    )
+    assert words[-3:] == ["crant", "items", "a job's $JOB"]
+
+
+def test_systemd_reads_the_sandboxs_settings_as_they_are_written() -> None:
+    """JSON stands without quotes there; a shell would not read it so, which is why nothing sources the file."""
+    line = next(x for x in (FOLDER.parent / "sandbox.env").read_text().splitlines() if x.startswith("CRANT_DATASETS="))
+    assert not re.search(r"[\\']", line), "what systemd would take away"
+    assert line.split("=", 1)[1].startswith("[{")

@@ -138,6 +138,20 @@ def test_the_doctor_goes_on_where_things_are_broken_and_shows_no_token(tmp_path:
 
 
 @pytest.mark.parametrize(
+    ("broker", "name"),
+    [
+        ("redis+socket:///nowhere/redis.sock", "Redis"),
+        ("amqps://guest@127.0.0.1:1//", "RabbitMQ"),
+        ("carrier-pigeon://127.0.0.1", "the broker"),
+    ],
+)
+def test_the_doctor_asks_for_the_broker_that_is_meant(tmp_path: Path, broker: str, name: str) -> None:
+    [found] = [one for one in doctor.examine(settings(tmp_path, broker_url=broker)) if one["name"] == "broker"]
+    assert not found["is_well"]
+    assert found["hint"] == f"is {name} running? check CRANT_BROKER_URL"
+
+
+@pytest.mark.parametrize(
     ("beat", "found"),
     [
         ({"ticks": True, "last": "2026-11-01T12:00:00+00:00"}, [("beat", True)]),
