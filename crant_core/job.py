@@ -165,17 +165,27 @@ class Job:
         return f"{self._path}/artifacts/{quote(name, safe='')}"
 
     def table(self, name: str) -> pd.DataFrame:
-        """Return a Parquet file of the job as a table; ids stay 64-bit integers.
+        """Return a Parquet file of the job as a table; types are those of the file, where values are missing too.
 
         Parameters
         ----------
         name : str
             The file's name, such as "neurons.parquet"; the suffix may be left out.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Ids are Int64, names that repeat are categories.
+
+        Raises
+        ------
+        ServiceProblem
+            There is none of this name.
         """
         import pandas as pd
 
         data = self.read(name if name.endswith(".parquet") else f"{name}.parquet")
-        return pd.read_parquet(BytesIO(data), dtype_backend="pyarrow").convert_dtypes(dtype_backend="numpy_nullable")
+        return pd.read_parquet(BytesIO(data), dtype_backend="numpy_nullable")
 
     def skeletons(self) -> NeuronList:
         """Return the job's skeletons as navis neurons, in nm, in the order in which they were made.
