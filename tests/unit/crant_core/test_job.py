@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from io import BytesIO
+from pathlib import Path
 
 import httpx
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 from crant_core.client import Crant
+from crant_core.errors import InvalidInput
 from crant_core.job import Job
 from crant_core.jobs.wire import JobView
 
@@ -45,3 +48,10 @@ def test_a_table_has_the_types_of_its_file_names_and_times_too() -> None:
     assert [str(kind) for kind in found.dtypes] == kinds
     assert (found["root_id"][0], found["neuropil"][0], found["created"][0]) == (BIG, "LH", NOON)
     assert found.drop(columns="share").isna().iloc[1].all()
+
+
+def test_files_are_not_fetched_into_what_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "ids.csv").write_text("5")
+    for place in (tmp_path / "ids.csv", tmp_path / "ids.csv" / "below"):
+        with pytest.raises(InvalidInput, match="no folder to write to"):
+            _job({}).fetch(place)
