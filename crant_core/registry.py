@@ -75,16 +75,16 @@ def dataset_of(dataset: str | Dataset | None = None) -> Dataset:
     return get_dataset(name, [*extra.values(), *library_settings().datasets])
 
 
-def find_dataset(server: str, datastack: str) -> Dataset | None:
-    """Return the known dataset of a datastack; None if there is none.
+def find_dataset(server: str | None, datastack: str) -> Dataset | None:
+    """Return the known dataset of a datastack, on any server if none is named; None if there is none.
 
     Of several, a registered one comes before those of the settings, and those before the presets.
     """
     with _lock:
         registered = [*_registered.values()]
     known = [*reversed(registered), *library_settings().datasets, *PRESETS]
-    wanted = (server.rstrip("/"), datastack)
-    return next((one for one in known if (one.server.rstrip("/"), one.datastack) == wanted), None)
+    of_it = (one for one in known if one.datastack == datastack)
+    return next((one for one in of_it if server is None or one.server.rstrip("/") == server.rstrip("/")), None)
 
 
 def default_dataset() -> str:
