@@ -38,7 +38,7 @@ _NAMES = {
         "load_client",
         "to_navis",
     ),
-    "datasets": ("CaveTableStore", "Dataset", "FileStore", "SeaTableStore", "get_dataset"),
+    "datasets": ("CaveTableStore", "Dataset", "FileStore", "SeaTableStore"),
     "decorators": ("inject_dataset", "parse_neuroncriteria", "retry", "retry_func"),
     "errors": ("CrantError", "FilteringError", "NoMatchesError"),
     "exports": ("CloudFileViewExport", "TableExportClient"),
@@ -89,7 +89,7 @@ _NAMES = {
         "is_proofread",
     ),
     "parsing": ("parse_root_ids", "parse_timestamp"),
-    "registry": ("register", "set_default_dataset"),
+    "registry": ("get_dataset", "register", "set_default_dataset"),
     "segmentation": (
         "chunks_to_nm",
         "get_segmentation_cutout",

@@ -120,6 +120,8 @@ class Crant:
 
         Raises
         ------
+        InvalidParameters
+            What was chosen is of no use, such as a deadline without a time zone; nothing was sent.
         ServiceProblem
             The service did not accept it; nothing was stored.
         """

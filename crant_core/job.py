@@ -14,7 +14,7 @@ from httpx_sse import SSEError, connect_sse
 
 from crant_core.answers import check
 from crant_core.download import download, sha256_of
-from crant_core.errors import CrantError, NotFound
+from crant_core.errors import CrantError, InvalidInput, NotFound
 from crant_core.jobs.wire import ArtifactPage, ArtifactView, EventView, ItemPage, ItemView, JobView
 
 if TYPE_CHECKING:
@@ -135,6 +135,8 @@ class Job:
 
         Raises
         ------
+        InvalidInput
+            The folder cannot be written.
         CrantError
             A file arrived damaged; what was written of it is removed.
         """
@@ -142,8 +144,7 @@ class Job:
 
     def fetch_each(self, folder: str | Path) -> Iterator[Path]:
         """Do what `fetch` does, one file at a time."""
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = _writable(folder)
         written: set[Path] = set()
         for artifact in self.artifacts():
             path = _inside(folder, artifact.name, written)
@@ -165,17 +166,27 @@ class Job:
         return f"{self._path}/artifacts/{quote(name, safe='')}"
 
     def table(self, name: str) -> pd.DataFrame:
-        """Return a Parquet file of the job as a table; ids stay 64-bit integers.
+        """Return a Parquet file of the job as a table; types are those of the file, where values are missing too.
 
         Parameters
         ----------
         name : str
             The file's name, such as "neurons.parquet"; the suffix may be left out.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Ids are Int64, names that repeat are categories.
+
+        Raises
+        ------
+        ServiceProblem
+            There is none of this name.
         """
         import pandas as pd
 
         data = self.read(name if name.endswith(".parquet") else f"{name}.parquet")
-        return pd.read_parquet(BytesIO(data), dtype_backend="pyarrow").convert_dtypes(dtype_backend="numpy_nullable")
+        return pd.read_parquet(BytesIO(data), dtype_backend="numpy_nullable")
 
     def skeletons(self) -> NeuronList:
         """Return the job's skeletons as navis neurons, in nm, in the order in which they were made.
@@ -204,6 +215,16 @@ class Job:
         neuron = navis.read_swc(self.read(name).decode())
         neuron.id, neuron.name, neuron.units = int(name.removesuffix(".swc")), name.removesuffix(".swc"), "1 nm"
         return neuron
+
+
+def _writable(folder: str | Path) -> Path:
+    """Make a folder, if it is not there."""
+    made = Path(folder).expanduser()
+    try:
+        made.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidInput(f"{made} is no folder to write to: {error.strerror}", value=str(made)) from error
+    return made
 
 
 def _inside(folder: Path, name: str, written: set[Path]) -> Path:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 
-from crant_core.datasets import PRESETS, Dataset, SeaTableStore, by_name, get_dataset
+from crant_core import datasets
+from crant_core.datasets import PRESETS, Dataset, SeaTableStore, by_name
 from crant_core.errors import InvalidInput
 from crant_core.settings import library_settings
 
@@ -72,19 +73,35 @@ def dataset_of(dataset: str | Dataset | None = None) -> Dataset:
     name = default_dataset() if dataset is None else dataset
     with _lock:
         extra = dict(_registered)
-    return get_dataset(name, [*extra.values(), *library_settings().datasets])
+    return datasets.get_dataset(name, [*extra.values(), *library_settings().datasets])
 
 
-def find_dataset(server: str, datastack: str) -> Dataset | None:
-    """Return the known dataset of a datastack; None if there is none.
+def get_dataset(name: str) -> Dataset:
+    """Find a dataset by its name or an alias: built in, in the setting `CRANT_DATASETS`, or registered.
+
+    Parameters
+    ----------
+    name : str
+        In capitals or not, with `-` or `_`.
+
+    Raises
+    ------
+    UnknownDataset
+        With the nearest known names.
+    """
+    return dataset_of(name)
+
+
+def find_dataset(server: str | None, datastack: str) -> Dataset | None:
+    """Return the known dataset of a datastack, on any server if none is named; None if there is none.
 
     Of several, a registered one comes before those of the settings, and those before the presets.
     """
     with _lock:
         registered = [*_registered.values()]
     known = [*reversed(registered), *library_settings().datasets, *PRESETS]
-    wanted = (server.rstrip("/"), datastack)
-    return next((one for one in known if (one.server.rstrip("/"), one.datastack) == wanted), None)
+    of_it = (one for one in known if one.datastack == datastack)
+    return next((one for one in of_it if server is None or one.server.rstrip("/") == server.rstrip("/")), None)
 
 
 def default_dataset() -> str:

@@ -20,7 +20,7 @@ from crant_core.access.logs import (
 )
 from crant_core.access.sources import source_of, source_of_client
 from crant_core.access.tokens import generate_cave_token, get_current_cave_token, set_cave_token
-from crant_core.registry import dataset_of, default_dataset, register, set_default_dataset
+from crant_core.registry import dataset_of, default_dataset, get_dataset, register, set_default_dataset
 
 __all__ = [
     "clear_all_caches",
@@ -34,6 +34,7 @@ __all__ = [
     "get_cave_datastacks",
     "get_cloudvolume",
     "get_current_cave_token",
+    "get_dataset",
     "get_dataset_segmentation_source",
     "get_datastack_segmentation_source",
     "register",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from crant_core.dataset_client.client import DatasetClient, arguments_of
+from crant_core.dataset_client.client import DatasetClient
 from crant_core.datasets import Dataset, get_dataset
 from crant_core.registry import dataset_of
 
@@ -20,8 +20,7 @@ class _Preset(DatasetClient):
         cls.datastack_name, cls.server_address = cls.dataset.datastack, cls.dataset.server
 
     def __init__(self) -> None:
-        super().__init__(**arguments_of(self.dataset))
-        self._described = self.dataset
+        self._begin(self.dataset)
 
 
 class MinniePublicClient(_Preset, name="minnie65_public"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any
 
 from crant_core.errors import InvalidParameters
@@ -34,6 +35,9 @@ def limits_of(max_distance: float, ratio_better: float, hop_limit: int | None, p
     InvalidParameters
     """
     hops = DEFAULT_HOPS if hop_limit is None else hop_limit
+    for name, value in (("max_distance", max_distance), ("ratio_better", ratio_better), ("path_limit", path_limit)):
+        if not isinstance(value, Real):
+            raise InvalidParameters(f"{name} cannot be {value!r}", value=repr(value), hint="a number")
     if isinstance(hops, bool) or not hasattr(hops, "__index__"):
         raise InvalidParameters(f"hop_limit cannot be {hops!r}", value=repr(hops), hint="a whole number, 0 or more")
     rules = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ from crant_core.sources.cave import CaveSource
 from crant_core.sources.chunkedgraph_requests import Ids
 
 _SEED = 42  # the same sample of a neuron every time
+_FOUND = frozenset({"points", "k", "vect", "alpha"})
 _WANTED = ("rep_coord_nm", "size_nm3", "pca")
 
 
@@ -79,7 +81,7 @@ def get_l2_dotprops(  # noqa: PLR0917 - the documented order
     InvalidId
         Something is no root id.
     InvalidParameters
-        `sample` is no share, or `min_size` no number.
+        `sample` is no share, `min_size` no number, or an option is what this function finds, such as `vect`.
     NotARoot
         The dataset has no such root.
     SkeletonError
@@ -89,6 +91,7 @@ def get_l2_dotprops(  # noqa: PLR0917 - the documented order
     import navis
 
     check_omission(omit_failures)
+    _check_names(kwargs)
     choice = _Choice(_least(min_size), _share(sample))
     source = source_of(dataset)
     roots = roots_of(source, root_ids)
@@ -105,6 +108,12 @@ def get_l2_dotprops(  # noqa: PLR0917 - the documented order
         return neuron
 
     return navis.NeuronList(in_order(roots, outcomes, make, lambda root: make(root, nothing), omit_failures))
+
+
+def _check_names(given: Iterable[str]) -> None:
+    for name in _FOUND.intersection(given):
+        hint = "others, such as name, are for navis.Dotprops"
+        raise InvalidParameters(f"{name} of the dotprops is found here and cannot be given", value=name, hint=hint)
 
 
 def _least(min_size: Any) -> float | None:

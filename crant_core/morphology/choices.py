@@ -131,10 +131,7 @@ def _options(given: dict[str, Any], shave: bool, hairball: bool) -> Options:
         if "edges_per_step" in given:
             raise InvalidParameters("step_size and edges_per_step are the same, and both are given", value=str(given))
         given["edges_per_step"] = given.pop("step_size")
-    try:
-        return Options(shave=bool(shave), remove_soma_hairball=bool(hairball), **given)
-    except TypeError as error:
-        raise InvalidParameters(f"an option has no number: {error}", value=str(given)) from error
+    return Options(shave=bool(shave), remove_soma_hairball=bool(hairball), **given)
 
 
 def _of_skeletor(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -83,8 +83,8 @@ def skeleton_and_ids(neuron: Any) -> tuple[Skeleton, NDArray[np.int64]]:
     SkeletonError
         It has no nodes, a radius is missing, or its links are no tree.
     """
-    nodes = neuron.nodes
-    if not len(nodes):
+    nodes = getattr(neuron, "nodes", None)
+    if nodes is None or not len(nodes):
         raise SkeletonError(f"{neuron.id} has no nodes", value=neuron.id)
     ids, parents = (nodes[name].to_numpy(dtype=np.int64) for name in ("node_id", "parent_id"))
     if "radius" not in nodes:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from crant_core.bounds import check_finite
 from crant_core.errors import InvalidInput
 from crant_core.meshes.bulk import is_one
 from crant_core.morphology.treeneurons import skeleton_and_ids
@@ -48,9 +49,12 @@ def shave_skeleton(
         Something is no skeleton.
     InvalidInput
         One is not in nm, or has no node that is to be kept.
+    InvalidParameters
+        A length is negative or no number.
     SkeletonError
         One has no nodes, or a node without a radius.
     """
+    check_finite(min_length=min_length, radii=radii)
     if isinstance(skeleton, Skeleton):
         return twigs.shave_skeleton(skeleton, min_length=min_length, radii=radii, keep=keep)
 
@@ -89,9 +93,13 @@ def remove_soma_hairball(skeleton: Any, soma: int | None = None, radius: float |
         Something is no skeleton.
     InvalidInput
         One is not in nm, or has no such node; of a Skeleton, `soma` is left out.
+    InvalidParameters
+        The radius is negative or no number.
     SkeletonError
         One has no nodes, or a node without a radius.
     """
+    if radius is not None:
+        check_finite(radius=radius)
     if isinstance(skeleton, Skeleton):
         if soma is None or not 0 <= soma < skeleton.n_nodes:
             raise InvalidInput(

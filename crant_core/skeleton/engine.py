@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from crant_core.mesh import Mesh
 from crant_core.skeleton import backend, centring, twigs
 from crant_core.skeleton.backend import Backend
+from crant_core.skeleton.inputs import in_nm
 from crant_core.skeleton.options import Options
 from crant_core.skeleton.quality import Quality, covered
 from crant_core.skeleton.rings import ADJACENT, LARGEST, OFF_CENTRE, OFF_CENTRE_COARSE, Rings, Surface, step_length
@@ -84,8 +85,9 @@ def trace(mesh: Mesh, options: Options | None = None, heavy: Backend | None = No
 
     Parameters
     ----------
-    mesh : Mesh
-        Vertices in nm; need be neither welded nor closed nor manifold.
+    mesh : Mesh, trimesh.Trimesh or navis.MeshNeuron
+        Vertices in nm, or, of a MeshNeuron, in its unit, which is converted. Need be neither welded nor closed nor
+        manifold.
     options : Options, optional
         See there for the defaults.
     heavy : module, optional
@@ -94,11 +96,13 @@ def trace(mesh: Mesh, options: Options | None = None, heavy: Backend | None = No
 
     Raises
     ------
+    WrongType
+        It is no mesh.
     SkeletonError
         The mesh has no surface to follow; the message says why.
     """
     options, heavy = options or Options(), heavy or backend.chosen()
-    surface, origin = on_grid(mesh, heavy)
+    surface, origin = on_grid(in_nm(mesh), heavy)
     part = without_dust(surface, options.min_component, heavy)
     body = _nodes(surface, part, options, heavy)
     body, moved = _centred(body, options, heavy)

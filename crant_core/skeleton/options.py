@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, fields
 
+from crant_core.bounds import check_finite
 from crant_core.errors import InvalidParameters
 
 FINEST_STEP = 1.5  #: edges of the mesh; with one, every third way along the tree is wrong by a tenth
@@ -72,8 +72,10 @@ class Options:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if not (math.isfinite(value) and value >= 0):
-                raise InvalidParameters(f"{field.name} is {value}", value=value, hint="a finite number, 0 or more")
+            if not isinstance(field.default, bool):
+                check_finite(**{field.name: value})
+            elif not isinstance(value, bool):
+                raise InvalidParameters(f"{field.name} is {value!r}", value=value, hint="True or False")
         if self.edges_per_step < FINEST_STEP:
             raise InvalidParameters(
                 f"the wavefront cannot go {self.edges_per_step} edges per step",

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from crant_core.errors import InvalidParameters, WrongType
-from crant_core.mesh import Mesh
+from crant_core.bounds import check_counts
+from crant_core.errors import InvalidParameters
 from crant_core.skeleton.engine import trace
+from crant_core.skeleton.inputs import in_nm
 from crant_core.skeleton.options import Options
 from crant_core.skeleton.skeletor import trace as trace_with_skeletor
 from crant_core.skeleton.surface import weld
@@ -18,7 +17,7 @@ from crant_core.skeleton.tree import heal as join_trees
 METHOD = "wavefront"
 METHODS = (METHOD, "skeletor")
 
-_STEP_SIZE = {METHOD: 3.0, "skeletor": 1.0}
+_STEP_SIZE = {METHOD: 3.0, "skeletor": 1}
 
 
 def skeletonize_mesh(
@@ -55,7 +54,7 @@ def skeletonize_mesh(
     Raises
     ------
     InvalidParameters
-        There is no such method, or steps are too small.
+        There is no such method, steps are too small, or the method has no use for waves.
     WrongType
         It is no mesh.
     SkeletonError
@@ -63,22 +62,12 @@ def skeletonize_mesh(
     """
     if method not in METHODS:
         raise InvalidParameters(f"no method is called {method!r}", value=method, hint=f"one of {', '.join(METHODS)}")
-    surface = _in_nm(mesh)
+    if method == METHOD and waves != 1:
+        raise InvalidParameters("the method wavefront has no use for waves", value=waves, hint="skeletor has")
+    surface = in_nm(mesh)
     step = _STEP_SIZE[method] if step_size is None else step_size
     if method == METHOD:
         return trace(surface, Options(edges_per_step=step, heal=heal)).skeleton
+    check_counts(waves=waves, step_size=step)
     skeleton = trace_with_skeletor(weld(surface), waves, int(step))
     return join_trees(skeleton)[0] if heal else skeleton
-
-
-def _in_nm(mesh: Any) -> Mesh:
-    if isinstance(mesh, Mesh):
-        return mesh
-    if not (hasattr(mesh, "vertices") and hasattr(mesh, "faces")):
-        kind, hint = type(mesh).__name__, "give a crant_core.Mesh, a trimesh.Trimesh or a navis.MeshNeuron"
-        raise WrongType(f"{kind} is no mesh", value=kind, hint=hint)
-    units: Any = getattr(mesh, "units", None)
-    is_known = units is not None and not isinstance(units, str) and not getattr(units, "dimensionless", True)
-    scale = np.asarray(units.to("nm").magnitude, dtype=np.float64) if is_known else 1.0
-    vertices = np.asarray(mesh.vertices, dtype=np.float64).reshape(-1, 3) * scale
-    return Mesh(vertices, np.asarray(mesh.faces, dtype=np.int64).reshape(-1, 3))

@@ -8,6 +8,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from crant_core.bounds import check_finite
+from crant_core.errors import InvalidInput
 from crant_core.skeleton.tree import Skeleton
 
 Floats = NDArray[np.float64]
@@ -38,7 +40,15 @@ def shave_skeleton(
     -------
     Skeleton
         Of each branch point's arms the longest stays, and so do roots: there is always a skeleton left.
+
+    Raises
+    ------
+    InvalidInput
+        It has no node that is to be kept.
+    InvalidParameters
+        A length is negative or no number.
     """
+    check_finite(min_length=min_length, radii=radii)
     tree = skeleton.nodes, skeleton.radii, skeleton.parents
     alive = prune(*tree, min_length=min_length, per_radius=radii, keep=_flags(skeleton, keep))
     return subset(skeleton, alive)
@@ -55,7 +65,14 @@ def remove_soma_hairball(skeleton: Skeleton, soma: int, radius: float | None = N
         The soma's node.
     radius : float, optional
         Of the ball around the soma, in nm; 4000 or twice the soma's radius, whichever is more, if left out.
+
+    Raises
+    ------
+    InvalidParameters
+        The radius is negative or no number.
     """
+    if radius is not None:
+        check_finite(radius=radius)
     return subset(skeleton, outside_hairball(skeleton, soma, radius))
 
 
@@ -179,6 +196,10 @@ def subset(skeleton: Skeleton, alive: Flags) -> Skeleton:
 def _flags(skeleton: Skeleton, keep: NDArray[np.integer] | None) -> Flags | None:
     if keep is None:
         return None
+    nodes = np.atleast_1d(keep)
+    for node in nodes[~np.isin(nodes, np.arange(skeleton.n_nodes))].tolist():
+        hint = f"its nodes are 0 to {skeleton.n_nodes - 1}"
+        raise InvalidInput(f"the skeleton has no node {node!r}", value=node, hint=hint)
     marks = np.zeros(skeleton.n_nodes, dtype=bool)
-    marks[keep] = True
+    marks[nodes.astype(np.intp)] = True
     return marks

@@ -15,9 +15,9 @@ from crant_core.access import source_of
 from crant_core.annotations.cells import number_of
 from crant_core.annotations.table import table_of
 from crant_core.datasets import Dataset
-from crant_core.errors import InvalidInput, NotARoot
+from crant_core.errors import InvalidInput, NotARoot, WrongType
 from crant_core.meshes.bulk import is_one, roots_of
-from crant_core.registry import dataset_of
+from crant_core.registry import dataset_of, find_dataset
 from crant_core.sources.chunkedgraph_requests import TICK
 from crant_core.sources.tables import Tables
 
@@ -56,8 +56,8 @@ def get_soma_from_annotations(root_id: Any, client: Any, dataset: str | Dataset 
     ----------
     root_id : ids or neurons
         One or many, of any age.
-    client : caveclient.CAVEclient or None
-        Names the dataset by its datastack, if `dataset` is left out. It is not asked for anything.
+    client : CAVEclient, DatasetClient, str, Dataset or None
+        Names the dataset, if `dataset` is left out: a client by its datastack. It is not asked for anything.
     dataset : str or Dataset, optional
         Name or alias; left out, that of the client, and without one the default dataset.
 
@@ -73,6 +73,8 @@ def get_soma_from_annotations(root_id: Any, client: Any, dataset: str | Dataset 
         Something is no root id.
     InvalidInput
         The client is of another dataset, or the dataset has neither a table of nuclei nor annotations.
+    WrongType
+        `client` is none.
     UnknownDataset
         No dataset is known for the client's datastack.
     NotARoot
@@ -90,13 +92,27 @@ def get_soma_from_annotations(root_id: Any, client: Any, dataset: str | Dataset 
 
 
 def _dataset(client: Any, dataset: str | Dataset | None) -> Dataset:
-    found, stack = dataset_of(dataset), getattr(client, "datastack_name", None)
-    if stack in {None, found.datastack}:
+    if client is None:
+        return dataset_of(dataset)
+    named = _dataset_of_client(client, dataset)
+    found = named if dataset is None else dataset_of(dataset)
+    if named.datastack == found.datastack:
         return found
-    if dataset is None:
-        return dataset_of(stack)
     hint = f"leave dataset out, or take a client of {found.datastack}"
-    raise InvalidInput(f"the client is of {stack}, the dataset of {found.datastack}", value=str(stack), hint=hint)
+    problem = f"the client is of {named.datastack}, the dataset of {found.datastack}"
+    raise InvalidInput(problem, value=named.datastack, hint=hint)
+
+
+def _dataset_of_client(client: Any, asked: str | Dataset | None) -> Dataset:
+    """Return the dataset of a client; of several with its datastack the one that is asked for, or is the default."""
+    if isinstance(client, str | Dataset):
+        return dataset_of(client)
+    stack = getattr(client, "datastack_name", None)
+    if not isinstance(stack, str):
+        hint = "give a CAVEclient (get_cave_client), the name of a dataset, or None"
+        raise WrongType(f"{type(client).__name__} is no client", value=str(type(client)), hint=hint)
+    meant = dataset_of(asked)
+    return meant if meant.datastack == stack else find_dataset(None, stack) or dataset_of(stack)
 
 
 def _looked_up(source: CaveSource, roots: Sequence[int]) -> dict[int, Position]:

@@ -59,7 +59,7 @@ def skeletons_of(neurons: Any) -> list[Any]:
     WrongType
         One of them is no navis.TreeNeuron.
     InvalidInput
-        One is not in nm.
+        One is not in nm, or has no table of nodes.
     """
     import navis
 
@@ -68,5 +68,7 @@ def skeletons_of(neurons: Any) -> list[Any]:
         if not isinstance(one, navis.TreeNeuron):
             kind, hint = type(one).__name__, "give a navis.TreeNeuron, or a NeuronList of them"
             raise WrongType(f"{kind} is no skeleton", value=kind, hint=hint)
+        if getattr(one, "nodes", None) is None:  # as navis.TreeNeuron(None) is
+            raise InvalidInput(f"neuron {one.id} has no table of nodes", value=str(one.id), hint="leave it out")
         check_nm(one)
     return listed

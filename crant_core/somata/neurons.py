@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crant_core.access import source_of
+from crant_core.bounds import check_counts, check_finite
 from crant_core.datasets import Dataset
 from crant_core.errors import CrantError, InvalidParameters
 from crant_core.mesh import Mesh
@@ -21,7 +22,7 @@ from crant_core.skeleton import Skeleton, Soma
 from crant_core.somata import skeletons
 from crant_core.somata.inputs import is_mesh, mesh_of
 from crant_core.somata.meshes import vertices_of
-from crant_core.somata.search import MIN_RATIO, NOWHERE, check_limits, search
+from crant_core.somata.search import MIN_RATIO, NOWHERE, search
 from crant_core.values import is_many
 
 _TOGETHER = 16  # meshes in memory at a time
@@ -144,7 +145,8 @@ def measure_soma(
         raise InvalidParameters(f"somata cannot be measured by {by!r}", value=by, hint="mesh or radii")
     usual = MIN_RATIO if by == "mesh" else skeletons.MIN_RATIO
     ratio = usual if min_ratio is None else min_ratio
-    check_limits(min_rad=min_rad, min_ratio=ratio, N=N)
+    check_finite(min_rad=min_rad, min_ratio=ratio)
+    check_counts(N=N)
     single = is_one(x) or isinstance(x, Skeleton)
     if by == "radii":
         found = [skeletons.measured(one, min_rad, N, ratio) for one in ([x] if single else x)]

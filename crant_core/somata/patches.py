@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from crant_core.bounds import is_finite
 from crant_core.errors import InvalidParameters
 from crant_core.mesh import Mesh
 from crant_core.skeleton.surface import check
@@ -45,8 +46,8 @@ def divide_local_neighbourhood(mesh: Any, radius: float) -> list[NDArray[np.int6
     -----
     Algorithm: Dijkstra's, which ends at the radius; as many times as there are patches.
     """
-    if not (np.isfinite(radius) and radius > 0):
-        raise InvalidParameters(f"the radius is {radius}", value=radius, hint="a number of nm, more than 0")
+    if not (is_finite(radius) and radius > 0):
+        raise InvalidParameters(f"the radius is {radius!r}", value=radius, hint="a number of nm, more than 0")
     found = mesh_of(mesh)
     if not len(found.vertices):
         return []

@@ -76,7 +76,8 @@ def reroot_at_soma(
     WrongType
         Something is no skeleton.
     InvalidInput
-        One is not in nm, or has no nodes; coordinates are not as many as neurons, or are none.
+        One is not in nm, or has no nodes or one without a position; coordinates are not as many as neurons, or are
+        none.
     InvalidParameters
         `detect_soma` has no such option.
     InvalidId
@@ -84,8 +85,7 @@ def reroot_at_soma(
     SourceError
         If anything is raised, all neurons are as they were.
     """
-    given, options = skeletons_of(neurons), dict(detect_soma_kwargs or {})
-    _check_options(options)
+    given, options = skeletons_of(neurons), _options(detect_soma_kwargs)
     _check_nodes(given)
     if soma_coords is None:
         places = _detected(given, options, progress, dataset)
@@ -97,17 +97,24 @@ def reroot_at_soma(
     return neurons if inplace else _as_given(rooted, neurons)
 
 
-def _check_options(options: dict[str, Any]) -> None:
+def _options(given: Mapping[str, Any] | None) -> dict[str, Any]:
+    if given is not None and not isinstance(given, Mapping):
+        raise InvalidParameters(f"{given!r} are no options", value=repr(given)[:100], hint="a dict, by name")
+    options = dict(given or {})
     for name in options:
         if name not in _OPTIONS:
             hint = f"it has: {', '.join(_OPTIONS)}"
             raise InvalidParameters(f"detect_soma has no option {name!r}", value=str(name), hint=hint)
+    return options
 
 
 def _check_nodes(neurons: Sequence[Any]) -> None:
     for neuron in neurons:
         if neuron.nodes is None or not len(neuron.nodes):
             raise InvalidInput(f"neuron {neuron.id} has no nodes", value=str(neuron.id), hint="leave it out")
+        if not np.isfinite(neuron.nodes[["x", "y", "z"]].to_numpy(np.float64)).all():
+            problem = f"neuron {neuron.id} has nodes that are at no finite position"
+            raise InvalidInput(problem, value=str(neuron.id), hint="leave them out")
 
 
 def _detected(neurons: Sequence[Any], options: dict[str, Any], progress: bool, dataset: Any) -> list[Place]:

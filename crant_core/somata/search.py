@@ -11,7 +11,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from crant_core.errors import InvalidParameters, SkeletonError
+from crant_core.bounds import check_finite
+from crant_core.errors import SkeletonError
 from crant_core.mesh import Mesh
 from crant_core.neuropils.solid_angles import winding_numbers
 from crant_core.skeleton import Options, Soma, trace
@@ -51,7 +52,7 @@ def search(mesh: Mesh, *, min_radius: float = 800.0, min_ratio: float = MIN_RATI
     SkeletonError
         The arrays are no mesh.
     """
-    check_limits(min_radius=min_radius, min_ratio=min_ratio)
+    check_finite(min_radius=min_radius, min_ratio=min_ratio)
     surface = outside_of(mesh)
     nodes = np.empty((0, 3)) if surface is None else _nodes(surface, _COARSE if is_large(mesh) else _FINE)
     if surface is None or not len(nodes):
@@ -78,18 +79,6 @@ def judged(
     ratio = radius / rest if rest else float("inf")
     x, y, z = nodes[node].tolist()
     return Soma(node, (x, y, z), radius, ratio, found=ratio >= min_ratio and radius >= min_radius)
-
-
-def check_limits(**limits: float) -> None:
-    """Refuse limits that no number can meet.
-
-    Raises
-    ------
-    InvalidParameters
-    """
-    for name, value in limits.items():
-        if not (np.isfinite(value) and value >= 0):
-            raise InvalidParameters(f"{name} is {value}", value=value, hint="a finite number, 0 or more")
 
 
 def _nodes(surface: Mesh, options: Options) -> NDArray[np.float64]:

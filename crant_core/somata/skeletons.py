@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from crant_core.errors import InvalidInput, InvalidParameters
+from crant_core.bounds import check_counts, check_finite
+from crant_core.errors import InvalidInput, WrongType
 from crant_core.skeleton import Skeleton, Soma
 from crant_core.somata.inputs import skeletons_of
-from crant_core.somata.search import NOWHERE, check_limits, judged
+from crant_core.somata.search import NOWHERE, judged
 
 MIN_RATIO = (
     1.4  #: by radii of nodes, which are less sure: neurons without a soma reach 1.32; of those with one, most 1.5
@@ -82,9 +83,8 @@ def search_tree(
     Soma
         `node` is a row.
     """
-    check_limits(min_radius=min_radius, min_ratio=min_ratio)
-    if in_a_row < 1:
-        raise InvalidParameters(f"N is {in_a_row}", value=in_a_row, hint="at least 1")
+    check_finite(min_radius=min_radius, min_ratio=min_ratio)
+    check_counts(N=in_a_row)
     thick = np.where(np.isfinite(radii) & (radii > 0), radii, 0.0)
     if not thick.any():
         return NOWHERE
@@ -132,7 +132,7 @@ def _parents_first(parents: NDArray[np.int64]) -> list[int]:
 def _read(s: Any) -> tuple[NDArray[np.int64], tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]]:
     if isinstance(s, Skeleton):
         return np.arange(s.n_nodes), (s.nodes, s.radii, s.parents)
-    (neuron,) = skeletons_of([s])
+    neuron = _one(s)
     table = neuron.nodes
     if table is None or "radius" not in table:
         raise InvalidInput(f"neuron {neuron.id} has no radii", value=str(neuron.id), hint="detect_soma takes its mesh")
@@ -144,3 +144,12 @@ def _read(s: Any) -> tuple[NDArray[np.int64], tuple[NDArray[np.float64], NDArray
     parents = np.where(ids[rows] == parent_ids, rows, -1) if len(ids) else rows
     places = table[["x", "y", "z"]].to_numpy(np.float64)
     return ids, (places, table["radius"].to_numpy(np.float64), parents)
+
+
+def _one(s: Any) -> Any:
+    import navis
+
+    if isinstance(s, navis.NeuronList) and len(s) != 1:
+        hint = "one at a time; measure_soma(…, by='radii') takes many"
+        raise WrongType(f"{len(s)} neurons are not one skeleton", value=len(s), hint=hint)
+    return skeletons_of(s if isinstance(s, navis.NeuronList) else [s])[0]

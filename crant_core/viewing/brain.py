@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from crant_core.access import source_of
+from crant_core.bounds import is_finite
 from crant_core.datasets import Dataset
 from crant_core.errors import InvalidInput, NotInstalled
 from crant_core.parsing import root_ids_of
@@ -143,5 +144,5 @@ def _has_no_display() -> bool:
 
 
 def _check_opacity(opacity: float) -> None:
-    if not 0 <= opacity <= 1:
+    if not (is_finite(opacity) and 0 <= opacity <= 1):
         raise InvalidInput(f"{opacity!r} is no opacity", value=opacity, hint="give a number from 0 to 1")

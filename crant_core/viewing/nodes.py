@@ -40,17 +40,22 @@ def map_position_to_node(
     Raises
     ------
     InvalidInput
-        It is no skeleton, it has no nodes, or these are no positions.
+        It is no skeleton, it has no nodes or one without a position, or these are no positions.
 
     Notes
     -----
     Algorithm: a k-d tree of the nodes, asked once.
     """
+    import numpy as np
     from scipy.spatial import KDTree
 
     nodes = _nodes_of(neuron)
     places = _places(position)
-    distances, rows = KDTree(nodes[_COLUMNS[1:]].to_numpy(dtype=float)).query(places)
+    points = nodes[_COLUMNS[1:]].to_numpy(dtype=float)
+    if not np.isfinite(points).all():
+        lost = nodes["node_id"].to_numpy()[~np.isfinite(points).all(axis=1)][:3].tolist()
+        raise InvalidInput(f"nodes {lost} are at no finite position", value=lost, hint="leave them out")
+    distances, rows = KDTree(points).query(places)
     ids = nodes["node_id"].to_numpy(dtype="int64")[rows]
     if places.ndim == 1:
         return (int(ids), float(distances)) if return_distance else int(ids)

@@ -265,3 +265,9 @@ def test_retried_items_forget_what_happened_to_them(engine: Engine) -> None:
     engine.control.retry(job.id)
     [item] = engine.jobs.items(job.id)
     assert (item.state, item.error_code, item.traceback, item.attempts) == (ItemState.PENDING, None, None, 0)
+
+
+def test_what_succeeded_is_not_waited_for_but_submitted_anew(engine: Engine) -> None:
+    with pytest.raises(WrongState) as refused:
+        engine.control.retry(in_state(engine, JobState.SUCCEEDED).id)
+    assert refused.value.hint == "nothing of it has failed; to do all again, submit it with reuse false"

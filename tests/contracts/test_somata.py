@@ -13,8 +13,9 @@ import pandas as pd
 import pytest
 
 from crant_core.access import clear_all_caches
+from crant_core.dataset_client import DatasetClient
 from crant_core.datasets import Dataset
-from crant_core.errors import InvalidInput, NotARoot, SourceError, UnknownDataset
+from crant_core.errors import InvalidInput, NotARoot, SourceError, UnknownDataset, WrongType
 from crant_core.l2 import get_l2_skeleton
 from crant_core.meshes import get_mesh_neuron
 from crant_core.registry import register, set_default_dataset
@@ -167,6 +168,13 @@ class TestNotes:
             assert get_soma_from_annotations(live_roots()[1], mine) == pytest.approx(noted(1))
         finally:
             set_default_dataset("latest")
+        for known in (mine, dataset, dataset.name, DatasetClient.of(dataset)):  # whatever the default is
+            assert get_soma_from_annotations(live_roots()[1], known) == pytest.approx(noted(1))
+        with pytest.raises(UnknownDataset, match="nobodys"):
+            get_soma_from_annotations(live_roots()[1], "nobodys")
+        for nothing in (5, SimpleNamespace(datastack_name=None)):
+            with pytest.raises(WrongType, match="no client"):
+                get_soma_from_annotations(live_roots()[1], nothing)
         with pytest.raises(InvalidInput, match="kronauer_ant"):
             get_soma_from_annotations(live_roots()[1], SimpleNamespace(datastack_name="kronauer_ant"), dataset)
         with pytest.raises(UnknownDataset):

@@ -158,7 +158,8 @@ def _resume(session: Session, job: JobRow, now: datetime) -> None:
 def _retry(session: Session, job: JobRow, now: datetime) -> None:
     resting = _state(job) if job.resume_to is None else JobState(job.resume_to)
     if not (resting.ended or resting is JobState.RUNNING) or resting is JobState.SUCCEEDED:
-        raise _wrong(job, "retried", "wait until it has ended")
+        anew = "nothing of it has failed; to do all again, submit it with reuse false"
+        raise _wrong(job, "retried", anew if resting is JobState.SUCCEEDED else "wait until it has ended")
     if job.parent_id is not None:
         raise _wrong(job, "retried", f"it is a step of job {job.parent_id}; retry that one")
     if job.started_at is not None and current_steps(session, job.id):

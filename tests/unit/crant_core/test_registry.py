@@ -80,10 +80,12 @@ def test_a_preset_may_be_given_a_token():
 def test_what_is_registered_comes_before_what_is_configured(monkeypatch):
     configured = [DEMO.model_dump(mode="json"), OTHER.model_dump(mode="json") | {"datastack": "configured"}]
     monkeypatch.setenv("CRANT_DATASETS", json.dumps(configured))
-    assert dataset_of("demo") == DEMO
-    assert dataset_of("another").datastack == "configured"
+    assert crant_core.get_dataset("demo") == dataset_of("demo") == DEMO
+    assert crant_core.get_dataset("another").datastack == dataset_of("another").datastack == "configured"
     register(OTHER)
-    assert dataset_of("another") is OTHER
+    assert crant_core.get_dataset("another") is dataset_of("another") is OTHER
+    with pytest.raises(UnknownDataset, match="another"):
+        crant_core.get_dataset("anothr")
 
 
 def test_a_dataset_is_itself_whatever_is_registered():

@@ -97,6 +97,38 @@ def test_an_unknown_name_is_an_error_with_the_nearest_ones():
         load_client("")
 
 
+@pytest.mark.parametrize(
+    ("named", "preset"), [("minnie65_public", MinniePublicClient), ("minnie65_phase3_v1", MicronsProdClient)]
+)
+@pytest.mark.parametrize("server", [None, MINNIE])
+def test_a_client_that_is_constructed_knows_what_the_preset_knows(named, preset, server):
+    own, ready = DatasetClient(named, server), preset()
+    for known in ("datastack_name", "server_address", "_lookup_view", "_main_table", "_alternative_tables"):
+        assert getattr(own, known) == getattr(ready, known)
+    assert repr(own.exports) == repr(ready.exports)
+    assert DatasetClient(named, root_id_lookup_alt_tables=[])._alternative_tables == ()
+    assert DatasetClient(named, root_id_lookup_main_table="mine")._main_table == "mine"
+
+
+@pytest.mark.parametrize(
+    ("named", "datastack", "server"),
+    [
+        ("v1dd", "v1dd", V1DD),
+        ("kronauer_ant", "kronauer_ant", "https://proofreading.zetta.ai"),
+        ("latest", "kronauer_ant", "https://proofreading.zetta.ai"),
+        ("some_stack", "some_stack", MINNIE),  # caveclient's own server
+    ],
+)
+def test_without_a_server_the_datastacks_own_is_asked(named, datastack, server):
+    client = DatasetClient(named)
+    assert (client.datastack_name, client.server_address) == (datastack, server)
+
+
+def test_another_server_may_have_a_datastack_of_the_same_name():
+    client = DatasetClient("minnie65_public", "https://nowhere.invalid")
+    assert (client.server_address, client._main_table) == ("https://nowhere.invalid", None)
+
+
 def test_a_client_needs_a_datastack():
     with pytest.raises(InvalidInput, match="no datastack"):
         DatasetClient()

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import crant_core
-from crant_core.errors import InvalidInput, SkeletonError, WrongType
+from crant_core.errors import InvalidInput, InvalidParameters, SkeletonError, WrongType
 from crant_core.morphology import neuron_of, remove_soma_hairball, shave_skeleton, skeleton_and_ids, skeleton_of
 from crant_core.skeleton import Skeleton, twigs
 from tests.unit.crant_core.skeleton.test_twigs import LINE
@@ -101,3 +101,27 @@ def test_what_cannot_be_done_is_refused():
         remove_soma_hairball(LINE)
     with pytest.raises(InvalidInput, match="no node 5"):
         shave_skeleton(neuron(), keep=[5])
+
+
+@pytest.mark.parametrize("wrong", ["a", np.nan, -1, None, True])
+def test_lengths_that_are_none_are_refused_and_not_taken_for_nothing(wrong):
+    for skeleton in (neuron(soma=2), LINE):
+        for refused in (
+            lambda skeleton=skeleton: shave_skeleton(skeleton, min_length=wrong),
+            lambda skeleton=skeleton: shave_skeleton(skeleton, radii=wrong),
+            lambda skeleton=skeleton: remove_soma_hairball(skeleton, 2, radius=wrong if wrong is not None else "b"),
+        ):
+            with pytest.raises(InvalidParameters, match="a finite number, 0 or more"):
+                refused()
+
+
+@pytest.mark.parametrize("node", [-1, LINE.n_nodes, 0.5, "x"])
+def test_a_skeleton_says_which_node_it_does_not_have(node):
+    with pytest.raises(InvalidInput, match="has no node"):
+        shave_skeleton(LINE, keep=[0, node])
+
+
+def test_a_neuron_without_a_table_of_nodes_is_named():
+    for function in (shave_skeleton, remove_soma_hairball, skeleton_of):
+        with pytest.raises((InvalidInput, SkeletonError), match="nodes"):
+            function(navis.TreeNeuron(None))

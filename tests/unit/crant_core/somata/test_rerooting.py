@@ -116,3 +116,16 @@ def test_they_must_be_skeletons_in_nm():
         reroot_at_soma(12345, AT_NODE_5, dataset="latest")
     with pytest.raises(InvalidInput, match="not nm"):
         reroot_at_soma(line([100] * 4, units="8 nm"), AT_NODE_5, dataset="latest")
+
+
+def test_nodes_without_a_position_are_refused_before_any_neuron_is_rooted():
+    given = neurons(2)
+    given[1].nodes.loc[3, "x"] = np.nan
+    with pytest.raises(InvalidInput, match="no finite position"):
+        reroot_at_soma(given, [AT_NODE_5, AT_NODE_5], dataset="latest")
+    assert [neuron.soma for neuron in given] == [None, None]
+
+
+def test_options_are_a_mapping():
+    with pytest.raises(InvalidParameters, match="no options"):
+        reroot_at_soma(neurons(), detect_soma_kwargs=5)

@@ -1,0 +1,56 @@
+"""Numbers that people give as limits, lengths and counts: refused before anything is done with them."""
+
+from __future__ import annotations
+
+import math
+from numbers import Integral, Real
+from typing import Any
+
+from crant_core.errors import InvalidParameters
+
+
+def is_finite(value: Any) -> bool:
+    """Say whether this is a real number, numpy's too, and neither NaN nor infinite; True and False are none."""
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def check_finite(**values: Any) -> None:
+    """Refuse what is no finite number of 0 or more.
+
+    Parameters
+    ----------
+    **values
+        By the names that people know them under.
+
+    Raises
+    ------
+    InvalidParameters
+    """
+    for name, value in values.items():
+        if not (is_finite(value) and value >= 0):
+            raise InvalidParameters(f"{name} is {_shown(value)}", value=value, hint="a finite number, 0 or more")
+
+
+def check_counts(**values: Any) -> None:
+    """Refuse what is no whole number of 1 or more.
+
+    Parameters
+    ----------
+    **values
+        By the names that people know them under.
+
+    Raises
+    ------
+    InvalidParameters
+    """
+    for name, value in values.items():
+        if not (_is_whole(value) and value >= 1):
+            raise InvalidParameters(f"{name} is {_shown(value)}", value=value, hint="a whole number, 1 or more")
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def _shown(value: Any) -> str:
+    return str(value) if is_finite(value) or isinstance(value, float) else repr(value)[:100]
