@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 from math import ceil
 
@@ -21,7 +22,7 @@ def estimate(services: Services, new: NewJob) -> EstimateView:
     Items are taken to be the ids given: what a plan would make of them (newer ids, fewer items) only it can say.
     """
     kind = get_kind(new.kind)
-    items = [0] if kind.ids_are_one_item else list(dict.fromkeys(new.ids))  # a table, whatever its rows
+    items = {0} if kind.ids_are_one_item else set(new.ids)  # a table, whatever its rows
     known = _known(services, kind, new, items) if new.reuse else 0
     left = len(items) - (known or 0)
     costs = services.estimates.costs(kind.name, kind.code_version, new.dataset)
@@ -37,7 +38,7 @@ def estimate(services: Services, new: NewJob) -> EstimateView:
     )
 
 
-def _known(services: Services, kind: KindSpec, new: NewJob, items: list[int]) -> int | None:
+def _known(services: Services, kind: KindSpec, new: NewJob, items: Collection[int]) -> int | None:
     if kind.reuse is Reuse.NEVER:
         return 0
     timestamp = _timestamp(services, new) if kind.reuse is Reuse.SAME_TIME else datetime.now(UTC)

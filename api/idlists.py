@@ -47,6 +47,7 @@ NAMES = ("root_id", "pt_root_id", "id", "ids", "segment_id", "root")
 _BATCH = 65_536
 _LINE = 65_536  #: characters that a line of NDJSON may have
 _DIGITS = "^[0-9]{1,19}$"
+_PLAIN = re.compile(r'("?)([1-9][0-9]{0,18})\1[\r\n]*')  # a line of JSON that most files are made of
 _WORD = re.compile(r"[^\W\d][\w .:-]*")  # what names a column; a number is an id, in capitals or not
 _HINT = "ids are integers or decimal strings below 2**63, one in each row"
 
@@ -146,6 +147,8 @@ def _read_ndjson(path: Path, column: str | None, ids: Ids) -> None:
 
 
 def _value(line: str, column: str | None, row: int) -> Any:
+    if plain := _PLAIN.fullmatch(line):
+        return plain[2]
     if len(line) > _LINE:
         raise InvalidInput(f"row {row} is longer than {_LINE} characters", value=line[:100])
     try:

@@ -9,9 +9,8 @@ from __future__ import annotations
 import threading
 import time
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
-from sqlalchemy import NullPool, create_engine, text
+from sqlalchemy import Engine, text
 from sqlalchemy.exc import OperationalError
 
 _ASK_SECONDS = 10.0  #: how long an answer is good for: clocks of computers drift by microseconds in that time
@@ -23,14 +22,12 @@ class ServerClock:
 
     Parameters
     ----------
-    url : str
-        A connection of its own is opened for each question, so that it never waits for one of the pool.
-    **options
-        Of SQLAlchemy's `create_engine`.
+    engine : Engine
+        Opens a connection of its own for each question, so that it never waits for one of the pool.
     """
 
-    def __init__(self, url: str, **options: Any) -> None:
-        self._engine = create_engine(url, poolclass=NullPool, **options)
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
         self._lock = threading.Lock()
         self._start: datetime | None = None  #: the server's time when this machine had been up for no time at all
         self._ask_at = float("-inf")

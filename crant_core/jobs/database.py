@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, NullPool, create_engine, event, make_url
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
@@ -47,8 +47,8 @@ class Database:
 
     def __init__(self, url: str) -> None:
         is_file = make_url(url).get_backend_name() == "sqlite"
-        self.engine = _sqlite_engine(url) if is_file else _server_engine(url)
-        self._server_clock = None if is_file else ServerClock(url, connect_args=_HEALTHY, **_DISCREET)
+        self.engine = _sqlite_engine(url) if is_file else _server_engine(url, pool_pre_ping=True)
+        self._server_clock = None if is_file else ServerClock(_server_engine(url, poolclass=NullPool))
         self._reading = self.engine.execution_options(read_only=True)
 
     @contextmanager
@@ -72,8 +72,10 @@ class Database:
         self.engine.dispose()
 
 
-def _server_engine(url: str) -> Engine:
-    return create_engine(url, pool_pre_ping=True, connect_args=_HEALTHY, **_DISCREET)
+def _server_engine(url: str, **options: Any) -> Engine:
+    from crant_core.jobs.silence import patient  # needs psycopg, which a database in a file does not
+
+    return patient(create_engine(url, connect_args=_HEALTHY, **_DISCREET, **options))
 
 
 def _sqlite_engine(url: str) -> Engine:

@@ -31,7 +31,7 @@ class Patience:
         return timedelta(seconds=random.uniform(most / 10, most))  # noqa: S311 - not a secret
 
 
-_USUAL = Patience(attempts=8, first=2, longest=300)  # outlasts a server's restart: half of 2 + 4 + … + 256 seconds
+_USUAL = Patience(attempts=8, first=2, longest=300)  # outlasts a server's restart: half of 2 + 4 + … + 128 seconds
 _BY_CODE = {
     "data_missing": Patience(attempts=6, first=30, longest=1800),  # fresh edits are meshed with a delay of minutes
     "needs_memory": Patience(attempts=3, first=0.1, longest=0.1),  # where there is more of it; then once again

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta, tzinfo
 
 import pytest
+from sqlalchemy import NullPool, create_engine
 from sqlalchemy.exc import OperationalError
 
 from crant_core.errors import SourceUnavailable
@@ -76,7 +77,7 @@ def test_hosts_with_different_clocks_agree_on_the_servers(
 def test_the_servers_time_is_known_through_an_outage(
     migrated_postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    heard, asked = ServerClock(migrated_postgres_url), 0
+    heard, asked = ServerClock(create_engine(migrated_postgres_url, poolclass=NullPool)), 0
     before = heard.now()
 
     def gone(_: ServerClock) -> None:
@@ -92,4 +93,4 @@ def test_the_servers_time_is_known_through_an_outage(
     assert heard.now() > before
     assert asked == 1, "the next question comes a second later"
     with pytest.raises(OperationalError):
-        ServerClock(migrated_postgres_url).now()
+        ServerClock(create_engine(migrated_postgres_url, poolclass=NullPool)).now()

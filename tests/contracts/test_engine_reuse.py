@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+from sqlalchemy import event
 
 from crant_core.errors import MeshNotFound, WorkerLost
+from crant_core.jobs.database import Database
 from crant_core.jobs.model import JobState
+from crant_core.jobs.repository.estimates import EstimateRepository
 from crant_core.jobs.repository.planning import NewItem
 from crant_core.jobs.repository.units import ClaimedUnit
 from crant_core.jobs.tables import JobRow
@@ -50,6 +57,30 @@ def test_a_result_that_exists_is_taken_when_a_job_is_planned(engine: Engine) -> 
     files = {file.name: (file.item_id, file.sha256) for file in engine.jobs.artifacts(second.id)}
     assert files["b.swc"] == (b.id, "a" * 64)
     assert set(files) == {"b.swc", "c.swc", "d.swc"}
+
+
+def test_results_are_counted_exactly_however_many_are_asked_for_and_in_few_words(engine: Engine) -> None:
+    made = planned(engine, "ab,'\\\"é{")
+    complete(engine, taken(engine, made, "t1"))
+    being_made = taken(engine, planned(engine, "xyz"), "t2")
+    names = (f"address of {name}" for name in itertools.chain("ab,'\\\"é{", keys(being_made), range(25_000)))
+    with statements(engine.database) as sent:
+        assert EstimateRepository(engine.database).known(names) == made.total
+    assert len(sent) <= 5
+    assert max(map(len, sent)) < 1000
+
+
+@contextmanager
+def statements(database: Database) -> Iterator[list[str]]:
+    """The text of each statement that is sent."""
+    sent: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        sent.append(statement)
+
+    event.listen(database.engine, "before_cursor_execute", note)
+    yield sent
+    event.remove(database.engine, "before_cursor_execute", note)
 
 
 def test_a_job_of_which_all_is_known_goes_straight_to_its_finish(engine: Engine) -> None:

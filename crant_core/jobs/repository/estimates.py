@@ -8,9 +8,12 @@ from datetime import datetime
 from sqlalchemy import func, select
 
 from crant_core.jobs.database import Database
+from crant_core.jobs.repository.among import among
 from crant_core.jobs.repository.costs import Costs, measured
 from crant_core.jobs.repository.reuse import batches
 from crant_core.jobs.tables import JobRow, ResultRow
+
+_AT_ONCE = 10_000  #: addresses in one statement: more make it no cheaper, and they are in memory
 
 
 class EstimateRepository:
@@ -22,12 +25,12 @@ class EstimateRepository:
     def known(self, addresses: Iterable[str]) -> int:
         """Count the results that exist."""
         with self.database.reading() as session:
-            return sum(
-                session.scalars(
-                    select(func.count()).where(ResultRow.address.in_(batch), ResultRow.item_id.isnot(None))
-                ).one()
-                for batch in batches(addresses)
+            there = select(func.count()).where(ResultRow.item_id.isnot(None))
+            counts = (
+                session.scalars(there.where(among(session, ResultRow.address, batch))).one()
+                for batch in batches(addresses, _AT_ONCE)
             )
+            return sum(counts)
 
     def costs(self, kind: str, code_version: int, dataset: str) -> Costs | None:
         """Say what an item costs, if that was measured."""

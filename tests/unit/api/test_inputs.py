@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from pyarrow import parquet as pq
 
 from api.idlists import Format, read_ids
 from crant_core.errors import CrantError, InvalidId, InvalidInput, TooManyIds
-from crant_core.ids import unpack
+from crant_core.ids import parse_id, unpack
 from crant_core.jobs.model import Scope
 from tests.engine import ALICE, ROOT, Engine
 from tests.unit.api.conftest import Caller, caller
@@ -129,6 +130,19 @@ def test_what_is_no_id_is_refused_with_its_row(form: str, data: bytes, told: str
 def test_what_is_no_such_file_is_refused(form: str, data: bytes, tmp_path: Path) -> None:
     with pytest.raises(InvalidInput):
         ids_of(data, form, tmp_path)
+
+
+@given(st.text(alphabet='"0123456789 +-.e\\u\u0663\u2028', max_size=22))
+def test_a_line_is_read_as_json_is(tmp_path_factory: pytest.TempPathFactory, line: str) -> None:
+    path = tmp_path_factory.getbasetemp() / "line"
+    path.write_text(f"7\n{line}\n", encoding="utf-8")
+    try:
+        meant = [7, parse_id(json.loads(line))] if line.strip() else [7]
+    except (ValueError, InvalidId):
+        with pytest.raises(InvalidInput):
+            read_ids(path, Format.NDJSON, column=None, most=10)
+    else:
+        assert unpack(read_ids(path, Format.NDJSON, column=None, most=10)) == meant
 
 
 @pytest.mark.parametrize("form", WRITERS)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,18 +12,13 @@ import structlog
 
 from crant_core.jobs.logs import adopt_libraries, configure, in_hand
 from crant_core.jobs.settings import Settings
+from tests.fixtures.logs import own_logging
+
+__all__ = ["own_logging"]
+
+pytestmark = pytest.mark.usefixtures("own_logging")
 
 SETTINGS = Settings(database_url="sqlite://", broker_url="memory://", artifacts_url="file:///nowhere", log_json=True)
-
-
-@pytest.fixture(autouse=True)
-def _as_it_was() -> Iterator[None]:
-    root, before = logging.getLogger(), structlog.get_config()
-    handlers, level = list(root.handlers), root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.configure(**before)
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:

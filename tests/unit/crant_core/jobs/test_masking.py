@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
 
 import pytest
 import structlog
@@ -14,6 +13,11 @@ from hypothesis import strategies as st
 from crant_core.jobs.logs import adopt_libraries, configure
 from crant_core.jobs.masking import MASK, masking
 from crant_core.jobs.settings import Settings
+from tests.fixtures.logs import own_logging
+
+__all__ = ["own_logging"]
+
+pytestmark = pytest.mark.usefixtures("own_logging")
 
 TOKEN = "crant_" + "x-_9" * 10 + "abc"
 SETTINGS = Settings(
@@ -25,16 +29,6 @@ SETTINGS = Settings(
     log_level="DEBUG",
 )
 MASKED = masking(SETTINGS)
-
-
-@pytest.fixture(autouse=True)
-def _as_it_was() -> Iterator[None]:
-    root, before = logging.getLogger(), structlog.get_config()
-    handlers, level = list(root.handlers), root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.configure(**before)
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,42 +13,11 @@ from crant_core.errors import InvalidParameters, SourceUnavailable
 from crant_core.jobs import sending
 from crant_core.jobs.notifying import check_address
 from crant_core.jobs.sending import send
+from tests.fixtures.answering import Site, site
+
+__all__ = ["site"]
 
 SECRET = "hunter2secret"
-
-
-class Site(ThreadingHTTPServer):
-    """Takes what is posted or asked for, or redirects."""
-
-    def __init__(self) -> None:
-        self.asked: list[dict[str, Any]] = []
-        self.leads_to: str | None = None
-        super().__init__(("127.0.0.1", 0), _Handler)
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: Site
-
-    def do_POST(self) -> None:
-        self.server.asked.append({"path": self.path, **dict(self.headers)})
-        self.send_response(307 if self.server.leads_to else 200)
-        if self.server.leads_to:
-            self.send_header("Location", self.server.leads_to)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    do_GET = do_POST  # noqa: N815 - the name is http.server's
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@pytest.fixture
-def site() -> Iterator[Site]:
-    with Site() as server:
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        yield server
-        server.shutdown()
 
 
 def told(url: str) -> bool:

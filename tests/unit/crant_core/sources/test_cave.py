@@ -2,11 +2,7 @@ from __future__ import annotations
 
 import json
 import socket
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -15,33 +11,11 @@ from crant_core.errors import SourceError, SourceTokenMissing, SourceUnavailable
 from crant_core.sandbox import demo_dataset
 from crant_core.sources import cave, sessions
 from crant_core.sources.cave import CaveSource
+from tests.fixtures.answering import saying, server
 from tests.fixtures.neurons import live_roots
 
 TOKEN = "0123456789abcdef" * 2
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
-
-
-@contextmanager
-def answering(status: int, body: bytes, headers: dict[str, str] | None = None) -> Iterator[str]:
-    """A server that answers everything alike."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(status)
-            for name, value in {"Content-Length": str(len(body)), **(headers or {})}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *args: object) -> None:
-            """Stay silent."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture
@@ -54,7 +28,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_refused_token_is_final_and_names_the_server(status):
-    with answering(status, b"{}") as url, pytest.raises(SourceError, match=url) as caught:
+    with server(saying(b"{}", status)) as url, pytest.raises(SourceError, match=url) as caught:
         CaveSource(demo_dataset(url), TOKEN).root_layer()
     assert not caught.value.retryable
     assert caught.value.value == status
@@ -63,13 +37,13 @@ def test_a_refused_token_is_final_and_names_the_server(status):
 
 @pytest.mark.parametrize("status", [429, 500, 501, 503])
 def test_a_busy_server_is_worth_another_try(status):
-    with answering(status, b"<html>busy</html>") as url, pytest.raises(SourceUnavailable) as caught:
+    with server(saying(b"<html>busy</html>", status)) as url, pytest.raises(SourceUnavailable) as caught:
         CaveSource(demo_dataset(url), TOKEN).root_layer()
     assert caught.value.retryable
 
 
 def test_an_html_page_instead_of_json_is_worth_another_try():
-    with answering(200, b"<html>login</html>") as url, pytest.raises(SourceUnavailable):
+    with server(saying(b"<html>login</html>")) as url, pytest.raises(SourceUnavailable):
         CaveSource(demo_dataset(url), TOKEN).root_layer()
 
 
@@ -90,7 +64,7 @@ def test_unaccepted_terms_are_reported_and_no_browser_opens(monkeypatch):
     monkeypatch.setattr("webbrowser.open", lambda url: pytest.fail(f"opened {url}"))
     body = json.dumps({"error": "missing_tos", "data": {"tos_form_url": "https://form.invalid"}}).encode()
     with (
-        answering(403, body, {"Content-Type": "application/json"}) as url,
+        server(saying(body, 403, Content_Type="application/json")) as url,
         pytest.raises(SourceError, match=r"form\.invalid") as caught,
     ):
         CaveSource(demo_dataset(url), TOKEN).root_layer()

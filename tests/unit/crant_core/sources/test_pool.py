@@ -18,7 +18,8 @@ from crant_core.sources.failures import translated
 from crant_core.sources.pool import connections
 from crant_core.sources.sessions import BoundedSession
 from crant_core.sources.transport import BoundedRequests, bound_cloudvolume
-from tests.unit.crant_core.sources.test_sessions import BODY, PACKED, Answer, saying, server
+from tests.fixtures.answering import Answer, saying, server
+from tests.unit.crant_core.sources.test_sessions import BODY, PACKED
 
 
 class Ports:

@@ -3,47 +3,16 @@
 from __future__ import annotations
 
 import socket
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import requests
 
 from crant_core.errors import InvalidParameters, SourceUnavailable
 from crant_core.sources.public import check_public, guard, is_public
+from tests.fixtures.answering import site
 
-
-class Site(ThreadingHTTPServer):
-    """Answers, or redirects, and remembers what it was asked with."""
-
-    def __init__(self) -> None:
-        self.asked: list[dict[str, str]] = []
-        self.leads_to: str | None = None
-        super().__init__(("127.0.0.1", 0), _Handler)
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: Site
-
-    def do_GET(self) -> None:
-        self.server.asked.append(dict(self.headers))
-        self.send_response(302 if self.server.leads_to else 200)
-        if self.server.leads_to:
-            self.send_header("Location", self.server.leads_to)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@pytest.fixture
-def site() -> Iterator[Site]:
-    with Site() as server:
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        yield server
-        server.shutdown()
+__all__ = ["site"]
 
 
 @pytest.fixture

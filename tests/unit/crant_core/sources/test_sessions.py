@@ -1,12 +1,10 @@
 from __future__ import annotations
 
 import gzip
-import threading
 import time
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
 
 import numpy as np
 import pytest
@@ -19,48 +17,10 @@ from crant_core.sources.answers import limit_expected
 from crant_core.sources.limits import bytes_received
 from crant_core.sources.sessions import BoundedAdapter, BoundedSession, bound
 from crant_core.sources.watching import Nobody
+from tests.fixtures.answering import saying, server
 
 BODY = b"neurons " * 1000
 PACKED = gzip.compress(BODY)
-Answer = Callable[[BaseHTTPRequestHandler], None]
-
-
-@contextmanager
-def server(answer: Answer) -> Iterator[str]:
-    """A server that keeps connections alive and answers as a test says."""
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def handle_any(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            answer(self)
-
-        do_GET = do_POST = do_HEAD = handle_any  # noqa: N815 - http.server's names
-
-        def log_message(self, *args: object) -> None:
-            """Stay silent."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
-        thread = threading.Thread(target=running.serve_forever, args=(0.01,))
-        thread.start()
-        yield f"http://127.0.0.1:{running.server_address[1]}"
-        running.shutdown()
-        thread.join()
-
-
-def saying(body: bytes, status: int = 200, length: int | None = None, **headers: str) -> Answer:
-    def answer(handler: BaseHTTPRequestHandler) -> None:
-        handler.send_response(status)
-        handler.send_header("Content-Length", str(len(body) if length is None else length))
-        for name, value in headers.items():
-            handler.send_header(name.replace("_", "-"), value)
-        handler.end_headers()
-        if handler.command != "HEAD":
-            handler.wfile.write(body)
-        handler.close_connection = length is not None
-
-    return answer
 
 
 def dripping(handler: BaseHTTPRequestHandler) -> None:

@@ -13,8 +13,8 @@ from crant_core.sources import transport
 from crant_core.sources.failures import may_pass
 from crant_core.sources.sessions import BoundedAdapter
 from crant_core.sources.transport import bound_cloudvolume
+from tests.fixtures.answering import saying, server
 from tests.unit.crant_core.sources.test_failures import http_error
-from tests.unit.crant_core.sources.test_sessions import saying, server
 
 
 def test_doing_it_again_changes_nothing():
