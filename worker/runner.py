@@ -8,9 +8,7 @@ nothing is being done. A write under a lost lease raises `LeaseLost`, and the un
 from __future__ import annotations
 
 import time
-import traceback
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
 from types import ModuleType
@@ -21,7 +19,7 @@ import structlog
 from billiard.exceptions import SoftTimeLimitExceeded
 
 from crant_core.datasets import Dataset
-from crant_core.errors import CrantError, DatabaseUnavailable, Internal, LeaseLost, NeedsMemory, TimeLimit
+from crant_core.errors import CrantError, DatabaseUnavailable, Internal, LeaseLost, TimeLimit
 from crant_core.jobs.artifacts import ArtifactStore
 from crant_core.jobs.counting import Tally
 from crant_core.jobs.database import OUTAGE
@@ -30,12 +28,12 @@ from crant_core.jobs.model import Queue, Role
 from crant_core.jobs.repository.jobs import JobRepository, Viewer
 from crant_core.jobs.repository.pipelines import NewStep, PipelineRepository
 from crant_core.jobs.repository.planning import CHUNK, NewItem, PlanRepository
-from crant_core.jobs.repository.recording import Outcome, StoredFile
+from crant_core.jobs.repository.recording import StoredFile
 from crant_core.jobs.repository.results import ResultRows
 from crant_core.jobs.repository.reuse import batches
 from crant_core.jobs.repository.stored import StoredRepository
 from crant_core.jobs.repository.units import ClaimedUnit, UnitRepository
-from crant_core.jobs.tables import ItemRow, JobRow
+from crant_core.jobs.tables import JobRow
 from crant_core.jobs.tracing import Attribute, span
 from crant_core.kinds.addresses import Address, addresses
 from crant_core.kinds.base import (
@@ -44,7 +42,6 @@ from crant_core.kinds.base import (
     Context,
     EarlierResult,
     Feed,
-    ItemResult,
     KindSpec,
     Pipeline,
     PlannedItem,
@@ -57,11 +54,13 @@ from crant_core.sources.limits import bytes_received, requests_sent
 from crant_core.times import TimeBase, check_past, parse_at
 from worker import manifest
 from worker.done import DoneItems
+from worker.items import Items
 from worker.looking import Looker
 from worker.losses import forget_lost
 from worker.outbox import Outbox
+from worker.problems import explained
 from worker.rows import rows_of
-from worker.storing import Storing, ended, store_file
+from worker.storing import store_file
 
 log = structlog.get_logger()
 
@@ -137,7 +136,7 @@ class Runner:
             self.units.give_back(unit.token, TimeLimit())
             return TimeLimit.code
         except OUTAGE as error:  # longer than anybody waits, or where nobody did: no item's fault
-            _patiently(self.units.give_back)(unit.token, _explain(error))
+            _patiently(self.units.give_back)(unit.token, explained(error))
             return DatabaseUnavailable.code
         except Exception as error:
             self.units.give_back(unit.token, Internal(f"{type(error).__name__}: {error}"))
@@ -195,24 +194,23 @@ class Runner:
             unit = _patiently(self.units.take_known)(unit)
         outbox = Outbox(self.units, unit, _patiently)
         context = self._context(unit, self.open_source(unit.job.dataset), _time_of(unit))
-        context = _prepared(unit, module, replace(context, earlier=self._earlier(unit)))
-        with Storing() as storing:
+        planned = {item.key: item.metrics for item in unit.items}
+        context = _prepared(unit, module, replace(context, planned=planned, earlier=self._earlier(unit)))
+        with Items(unit, module, context, self.store, self.counts) as items:
             try:
-                self._run_items(unit, context, outbox, partial(self._run_item, unit, module, context, storing))
+                self._run_items(items, outbox)
             except TimeLimit:
                 outbox.flush()
                 raise
 
-    def _run_items(
-        self, unit: ClaimedUnit, context: Context, outbox: Outbox, run: Callable[[ItemRow], Future[Outcome]]
-    ) -> None:
+    def _run_items(self, items: Items, outbox: Outbox) -> None:
         """Do one item after the other, until somebody waits for the process."""
-        is_time = _every(_CHECK_SECONDS)
+        unit, is_time = items.unit, _every(_CHECK_SECONDS)
         for number, item in enumerate(unit.items):
-            if number and context.prepared is None and is_time() and _patiently(self.units.is_awaited)(unit):
+            if number and items.context.prepared is None and is_time() and _patiently(self.units.is_awaited)(unit):
                 outbox.close(rest=unit.items[number:])
                 return
-            outbox.add(run(item))
+            outbox.add(items.run(item))
         outbox.close()
 
     def _earlier(self, unit: ClaimedUnit) -> dict[str, EarlierResult]:
@@ -222,57 +220,6 @@ class Runner:
             return {}
         _patiently(forget_lost)(self.stored, self.store, named.values())
         return self.looker.earlier(self._pipeline(unit), named)
-
-    def _run_item(
-        self, unit: ClaimedUnit, module: ModuleType, context: Context, storing: Storing, item: ItemRow
-    ) -> Future[Outcome]:
-        """Do one item, and let its files be stored; an error that may pass leaves it open.
-
-        Raises
-        ------
-        TimeLimit
-            The time of the unit is up. Whether this item took it, or the others before it, nobody knows.
-        LeaseLost
-            Nobody wants the result any more.
-        """
-        began = time.perf_counter()
-        try:
-            with in_hand(item=item.key), span("item", item=item.key):
-                result = module.run(context, item.key)
-                stored = partial(self._stored, unit, item, result, time.perf_counter() - began)
-                return storing.later(result.files, stored)
-        except (SoftTimeLimitExceeded, LeaseLost) as error:
-            raise _explain(error) from error
-        except Exception as error:  # noqa: BLE001 - stored with the item; the others go on
-            return ended(self._failed(unit, item, error, time.perf_counter() - began))
-
-    def _stored(self, unit: ClaimedUnit, item: ItemRow, result: ItemResult, seconds: float) -> Outcome:
-        """Store an item's files, and say how long that took; nothing of an item without files."""
-        began = time.perf_counter()
-        try:
-            files = [store_file(self.store, file) for file in result.files]
-        except Exception as error:  # noqa: BLE001 - as above
-            return self._failed(unit, item, error, seconds + time.perf_counter() - began)
-        took = time.perf_counter() - began if files else 0.0
-        cost = {"storage_seconds": took} if files else {}
-        return self._counted(
-            unit, Outcome(item=item, seconds=seconds + took, metrics=result.metrics | cost, files=files)
-        )
-
-    def _failed(self, unit: ClaimedUnit, item: ItemRow, error: Exception, seconds: float) -> Outcome:
-        problem, trace = _explain(error), "".join(traceback.format_exception(error))
-        if isinstance(error, MemoryError) and unit.queue is Queue.HEAVY:
-            problem = Internal(f"{problem.message}, and there is nowhere more of it")
-        log.warning("item failed", action="item_failed", item=item.key, code=problem.code, error=str(problem))
-        return self._counted(unit, Outcome(item=item, seconds=seconds, error=problem, traceback=trace))
-
-    def _counted(self, unit: ClaimedUnit, outcome: Outcome) -> Outcome:
-        kind, state = unit.job.kind, outcome.state if outcome.is_final else "postponed"
-        self.counts.add("crant_items_total", kind=kind, state=state)
-        self.counts.observe("crant_item_seconds", outcome.seconds, kind=kind)
-        if outcome.error is not None:
-            self.counts.add("crant_item_errors_total", kind=kind, code=outcome.error.code)
-        return outcome
 
     def _finish(self, unit: ClaimedUnit) -> None:
         _, module = _science(unit)
@@ -374,7 +321,7 @@ def _prepared(unit: ClaimedUnit, module: ModuleType, context: Context) -> Contex
     try:
         return replace(context, prepared=prepare(context, [item.key for item in unit.items]))
     except Exception as error:
-        problem = _explain(error)
+        problem = explained(error)
         if problem.retryable or isinstance(problem, (TimeLimit, LeaseLost)):
             raise problem from error
         log.warning("unit not prepared", action="unit_unprepared", code=problem.code, error=str(problem), exc_info=True)
@@ -386,15 +333,3 @@ def _time_of(unit: ClaimedUnit) -> TimeBase:
     if unit.job.timestamp is None:
         raise Internal(f"job {unit.job.id} runs before it was planned")
     return TimeBase(asked=unit.job.at, timestamp=unit.job.timestamp, version=unit.job.version)
-
-
-def _explain(error: Exception) -> CrantError:
-    if isinstance(error, CrantError):
-        return error
-    if isinstance(error, SoftTimeLimitExceeded):
-        return TimeLimit()
-    if isinstance(error, OUTAGE):
-        return DatabaseUnavailable(str(error).partition("\n")[0])
-    if isinstance(error, MemoryError):
-        return NeedsMemory(f"MemoryError: {error}")
-    return Internal(f"{type(error).__name__}: {error}")

@@ -6,7 +6,7 @@ What an item became of is known when its files are safe, and only then is it rec
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
 from types import TracebackType
@@ -51,9 +51,12 @@ class Storing:
         """Wait for those that began; the others nobody will hear of, if there was an error."""
         self._pool.shutdown(cancel_futures=error is not None)
 
-    def later(self, files: Sequence[File], store: Callable[[], Outcome]) -> Future[Outcome]:
-        """Let a thread store these files by calling `store`; waits while too much is on its way."""
-        if not files:
+    def later(self, files: Iterable[File], store: Callable[[], Outcome]) -> Future[Outcome]:
+        """Let a thread store these files by calling `store`; waits while too much is on its way.
+
+        Files that are made one after the other, as they are stored, are the item's work: that is done here and now.
+        """
+        if not isinstance(files, Sequence) or not files:
             return ended(store())
         size = sum(len(file.data) for file in files)
         while self._going and self._bytes + size > _MOST_BYTES:

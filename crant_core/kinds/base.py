@@ -215,6 +215,8 @@ class Context:
     pipeline: Callable[[], JobResults] = _no_pipeline  #: look at the pipeline that this job is
     #: find the run of a pipeline that this one goes on from: the one that is named, else the last one that was like it
     previous: Callable[[str | None], JobResults | None] = lambda _: None
+    #: by key: the numbers that the plan gave to this unit's items
+    planned: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     #: by key: of this unit's items, those of which a result is there that the pipeline named; see `Feed.earlier`
     earlier: Mapping[str, EarlierResult] = field(default_factory=dict)
 

@@ -65,16 +65,20 @@ _COLUMNS: Mapping[str, str] = {
 def result(context: Context, spec: KindSpec, made: Made, formats: Sequence[str]) -> ItemResult:
     """Write one neuron's files, and say how good its skeleton is and what it cost.
 
-    Source: one `is_latest` request, if nobody asked it: a job of another time may get these files too.
+    Source: one `is_latest` request, if the plan did not ask it: a job of another time may get these files too.
     """
     if made.is_latest is None:
-        [holds] = context.source.is_latest([made.root], context.time.timestamp)
-        made = replace(made, is_latest=bool(holds))
+        made = replace(made, is_latest=_holds(context, made.root))
     began = perf_counter()
     files = tuple(_file(context, spec, made, form) for form in formats)
     cost = {"file_bytes": sum(len(file.data) for file in files), "writing_seconds": perf_counter() - began}
     numbers = measured(made) | cost
     return ItemResult(metrics={name: numbers[name] for name in _COLUMNS if name in numbers}, files=files)
+
+
+def _holds(context: Context, root: int) -> bool:
+    known = context.planned.get(str(root), {}).get("is_latest")
+    return bool(context.source.is_latest([root], context.time.timestamp)[0] if known is None else known)
 
 
 def summary(context: Context, spec: KindSpec, items: Iterable[DoneItem], formats: Sequence[str]) -> list[File]:

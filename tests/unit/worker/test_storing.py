@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from billiard.exceptions import SoftTimeLimitExceeded
 
-from crant_core.errors import StoreUnavailable
+from crant_core.errors import LeaseLost, StoreUnavailable
 from crant_core.jobs.model import JobState
-from crant_core.kinds.base import File
+from crant_core.kinds.base import File, ItemResult
 from tests.unit.worker.house import House
 from worker import storing
 from worker.storing import Storing, ended
@@ -75,6 +77,42 @@ def test_whose_files_cannot_be_stored_is_tried_again_and_the_others_are_done(
     clocked.work_through_pauses()
     assert clocked.engine.see(job).state == JobState.SUCCEEDED
     assert sorted(item.attempts for item in clocked.engine.jobs.items(job.id)) == [0, 0, 1]
+
+
+def test_files_that_are_made_one_by_one_are_each_stored_before_the_next(house: House, science: SimpleNamespace) -> None:
+    def made(metrics: dict[str, Any]) -> Iterator[File]:
+        for number in range(3):
+            assert len(list(house.store.stored())) == number
+            yield File(name=f"{number}.txt", media_type="text/plain", data=bytes([number]))
+            metrics["made"] = number + 1
+
+    def run(context: Any, key: str) -> ItemResult:
+        metrics: dict[str, Any] = {}
+        return ItemResult(metrics=metrics, files=made(metrics))
+
+    science.run = run
+    job = house.engine.submit(ids=[1], kind="neuropil_matrices")
+    house.work()
+    [item] = house.engine.jobs.items(job.id)
+    assert item.metrics["made"] == 3
+    assert [file.name for file in house.engine.jobs.item_artifacts(job.id)] == ["0.txt", "1.txt", "2.txt"]
+
+
+@pytest.mark.parametrize(("error", "how"), [(SoftTimeLimitExceeded(), "time_limit"), (LeaseLost(), "lease_lost")])
+def test_a_unit_that_ends_while_files_are_made_is_no_fault_of_its_item(
+    house: House, science: SimpleNamespace, error: Exception, how: str
+) -> None:
+    def made() -> Iterator[File]:
+        yield _file(1)
+        raise error
+
+    science.run = lambda context, key: ItemResult(files=made())
+    job = house.engine.submit(ids=[1, 2], kind="neuropil_matrices")
+    house.work(1)
+    house.dispatcher.turn()
+    [unit] = house.queue.offered
+    assert house.runner.execute(unit.id, "token", "test") == how
+    assert [item.attempts for item in house.engine.jobs.items(job.id)] == [0, 0]
 
 
 def test_what_waits_for_the_store_is_bounded_and_one_of_any_size_goes(monkeypatch: pytest.MonkeyPatch) -> None:

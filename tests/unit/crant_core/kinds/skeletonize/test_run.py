@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import io
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 
 import pyarrow.parquet as pq
@@ -92,6 +92,13 @@ class TestRun:
         (file,) = run.run(context(source), str(root)).files
         assert header_of(file)["is_latest"] == holds
         assert file.meta["is_latest"] is (holds == "True")
+
+    def test_what_the_plan_asked_for_all_roots_is_not_asked_for_each(self, source):
+        planned = {item.key: item.metrics for item in run.plan(context(source), [FORK, OLD])}
+        told = replace(context(source), planned=planned)
+        files = [run.run(told, str(root)).files[0] for root in (FORK, OLD)]
+        assert [file.meta["is_latest"] for file in files] == [True, False]
+        assert source.calls.count("is_latest") == 1
 
     def test_metrics_and_file_agree(self, source):
         result = run.run(context(source), str(FORK))
