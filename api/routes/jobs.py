@@ -22,6 +22,7 @@ from crant_core.errors import InvalidInput, NotFound
 from crant_core.jobs.model import ItemState, JobState, Queue, Scope
 from crant_core.jobs.notifying import notifications_of
 from crant_core.jobs.repository.jobs import NewJob, Viewer
+from crant_core.jobs.repository.notifications import NewNotification
 from crant_core.jobs.tracing import traceparent
 from crant_core.jobs.wire import AttemptView, EstimateView, ItemPage, ItemView, JobPage, JobRequest, JobView, Problem
 from crant_core.kinds.registry import get_kind
@@ -62,19 +63,11 @@ def new_job(services: Services, request: JobRequest, owner: Viewer, key: str | N
         kind = get_kind(request.kind)
     with about("dataset"):
         dataset = services.dataset(request.dataset)
-    with about("at"):
-        at = parse_at(request.at)
-        check_past(at.timestamp)
+    at = _moment(request)
     with about("params"):
         parameters, input_id = parameters_of(services, kind, request.params)
         if kind.check is not None:
             kind.check(parameters, dataset)
-    with about("notify"):
-        notify = notifications_of(request.notify)
-    with about("deadline"):
-        deadline = _deadline(services, request)
-    with about("after"):
-        after = _after(services, request, owner)
     return NewJob(
         kind=kind.name,
         code_version=kind.code_version,
@@ -82,21 +75,34 @@ def new_job(services: Services, request: JobRequest, owner: Viewer, key: str | N
         parameters=parameters.model_dump(mode="json", exclude={"ids"}),
         ids=parameters.ids,
         input_id=input_id,
-        at=at.text,
+        at=at,
         owner=owner.owner,
         body_hash=hashlib.sha256(request.model_dump_json().encode()).hexdigest(),
         label=request.label,
         priority=request.priority,
         idempotency_key=key,
         reuse=request.reuse,
-        deadline=deadline,
-        after=after,
+        notify=_notifications(request),
+        deadline=_deadline(services, request),
+        after=_after(services, request, owner),
         queue=Queue(kind.queue),
         traceparent=traceparent(),
-        notify=notify,
     )
 
 
+@about("at")
+def _moment(request: JobRequest) -> str:
+    at = parse_at(request.at)
+    check_past(at.timestamp)
+    return at.text
+
+
+@about("notify")
+def _notifications(request: JobRequest) -> list[NewNotification]:
+    return notifications_of(request.notify)
+
+
+@about("deadline")
 def _deadline(services: Services, request: JobRequest) -> datetime | None:
     if request.deadline is not None and request.deadline <= services.database.now():
         said = request.deadline.isoformat()
@@ -104,6 +110,7 @@ def _deadline(services: Services, request: JobRequest) -> datetime | None:
     return request.deadline
 
 
+@about("after")
 def _after(services: Services, request: JobRequest, owner: Viewer) -> list[str]:
     try:
         return [services.jobs.get(job_id, owner).id for job_id in request.after]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from crant_core.errors import CrantError, LeaseLost, NeedsMemory
 from crant_core.jobs.model import ItemState, Queue
 from crant_core.jobs.repository.events import event_row
-from crant_core.jobs.repository.reuse import publish
+from crant_core.jobs.repository.reuse import Made, publish
 from crant_core.jobs.retrying import patience, pause_after
 from crant_core.jobs.tables import ArtifactRow, EventRow, ItemRow, JobRow, UnitRow, table_of
 
@@ -82,12 +82,18 @@ def record(session: Session, job: JobRow, unit: UnitRow, outcomes: Sequence[Outc
     _write(session, unit, outcomes, now)
     if files := [row for outcome in outcomes for row in _artifacts(job, outcome, now)]:
         session.connection().execute(_FILE, files)
-    publish(session, unit.token, [outcome for outcome in outcomes if outcome.error is None], now)
+    publish(session, unit.token, _made(outcomes), now)
     for outcome in outcomes:
         if not outcome.is_final:
             _postpone(unit, outcome, now)
     if events := list(_events(job, outcomes, now)):
         session.connection().execute(_EVENT, events)
+
+
+def _made(outcomes: Iterable[Outcome]) -> Iterator[Made]:
+    for one in outcomes:
+        if one.error is None and one.item.address is not None:
+            yield Made(one.item.address, one.item.id, one.metrics)
 
 
 def _postpone(unit: UnitRow, outcome: Outcome, now: datetime) -> None:

@@ -7,10 +7,11 @@ that does not run any more, the next one takes the claim over.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeVar
+from operator import attrgetter
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import insert, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -19,9 +20,6 @@ from sqlalchemy.orm import Session
 from crant_core.jobs.model import ItemState, UnitState
 from crant_core.jobs.repository.events import append
 from crant_core.jobs.tables import ArtifactRow, ItemRow, JobRow, ResultRow, UnitRow
-
-if TYPE_CHECKING:
-    from crant_core.jobs.repository.recording import Outcome
 
 #: a unit looks again after this for what another one is making
 LOOK_AGAIN = timedelta(seconds=2)
@@ -96,13 +94,18 @@ def _claim(session: Session, token: str, addresses: Sequence[str]) -> set[str]:
     return mine
 
 
-def publish(session: Session, token: str | None, outcomes: Collection[Outcome], now: datetime) -> None:
+class Made(NamedTuple):
+    """A result that others may use."""
+
+    address: str
+    item_id: int
+    metrics: dict[str, Any]
+
+
+def publish(session: Session, token: str | None, made: Iterable[Made], now: datetime) -> None:
     """Let others use these results; the newest counts, as who computes again by force has a reason."""
-    rows = [
-        {"address": one.item.address, "item_id": one.item.id, "token": token, "metrics": one.metrics, "made_at": now}
-        for one in sorted(outcomes, key=lambda one: one.item.address or "")
-        if one.item.address is not None
-    ]
+    in_order = sorted(made, key=attrgetter("address"))
+    rows = [one._asdict() | {"token": token, "made_at": now} for one in in_order]
     if rows:
         new = _insert(session)
         changed = {name: new.excluded[name] for name in ("item_id", "token", "metrics", "made_at")}
