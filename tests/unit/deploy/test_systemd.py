@@ -75,6 +75,11 @@ def test_secrets_are_credentials_and_no_process_is_root(name: str) -> None:
     assert shlex.split(service["ExecStart"])[0].startswith("/")
 
 
+def test_a_worker_that_is_enabled_on_a_host_of_its_own_starts_with_the_machine() -> None:
+    """The target is not enabled there: it would start API, beat and Flower as well."""
+    assert "WantedBy=multi-user.target" in (FOLDER / "crant-worker@.service").read_text().splitlines()
+
+
 def test_workers_are_told_alone_to_stop_and_have_time_to_hand_back() -> None:
     text = (FOLDER / "crant-worker@.service").read_text()
     assert "KillMode=mixed" in text, "children end their units"
