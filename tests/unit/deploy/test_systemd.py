@@ -75,6 +75,25 @@ def test_secrets_are_credentials_and_no_process_is_root(name: str) -> None:
     assert shlex.split(service["ExecStart"])[0].startswith("/")
 
 
+@pytest.mark.parametrize("name", [name for name in UNITS if name.endswith(".service")])
+def test_a_database_that_is_late_keeps_nobody_down(name: str) -> None:
+    """With Requires=, systemd starts nothing any more once migrate has failed, however often that is tried again."""
+    lines = (FOLDER / name).read_text().splitlines()
+    assert not [line for line in lines if line.startswith(("Requires=", "BindsTo=", "Requisite="))]
+    if name == "crant-migrate.service":
+        assert "Restart=on-failure" in lines
+    else:
+        assert "Restart=always" in lines
+        assert "Wants=network-online.target crant-migrate.service" in lines
+    waits = "ExecStartPre=/opt/crant/.venv/bin/python -m crant_core.jobs db check" in lines
+    assert waits or name in ("crant-migrate.service", "crant-flower.service")
+
+
+def test_a_worker_that_is_enabled_on_a_host_of_its_own_starts_with_the_machine() -> None:
+    """The target is not enabled there: it would start API, beat and Flower as well."""
+    assert "WantedBy=multi-user.target" in (FOLDER / "crant-worker@.service").read_text().splitlines()
+
+
 def test_workers_are_told_alone_to_stop_and_have_time_to_hand_back() -> None:
     text = (FOLDER / "crant-worker@.service").read_text()
     assert "KillMode=mixed" in text, "children end their units"
