@@ -14,6 +14,11 @@ def is_finite(value: Any) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
+def is_whole(value: Any) -> bool:
+    """Say whether this is an integer, numpy's too; True and False are none."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
 def check_finite(**values: Any) -> None:
     """Refuse what is no finite number of 0 or more.
 
@@ -44,12 +49,8 @@ def check_counts(**values: Any) -> None:
     InvalidParameters
     """
     for name, value in values.items():
-        if not (_is_whole(value) and value >= 1):
+        if not (is_whole(value) and value >= 1):
             raise InvalidParameters(f"{name} is {_shown(value)}", value=value, hint="a whole number, 1 or more")
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def _shown(value: Any) -> str:

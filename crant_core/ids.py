@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from array import array
 from collections.abc import Iterable
+from contextlib import suppress
+from operator import index
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
@@ -48,8 +50,9 @@ def parse_id(value: Any) -> int:
 def _exact_integer(value: Any) -> int:
     if isinstance(value, str) and _DIGITS.fullmatch(value.strip()):
         return int(value)
-    if hasattr(value, "__index__") and not isinstance(value, bool):
-        return int(value.__index__())
+    if not isinstance(value, bool):
+        with suppress(TypeError):  # arrays have the method too
+            return index(value)
     raise InvalidId(f"{value!r} is not an id", value=value, hint=_HINT)
 
 

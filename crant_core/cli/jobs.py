@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from crant_core.cli import complete, show
 from crant_core.client import Crant
@@ -180,10 +181,10 @@ def kinds(json_: Json = False) -> None:
         show.as_json(found)
         return
     for kind in found:
-        show.out.print(f"[bold]{kind.name}[/]  {kind.title}")
+        show.out.print(f"[bold]{kind.name}[/]  {escape(kind.title)}")
         for name, schema in kind.parameters["properties"].items():
-            default = f" [dim](default {schema['default']})[/]" if "default" in schema else ""
-            show.out.print(f"  {name}: {schema.get('description', '')}{default}")
+            default = f" [dim](default {escape(str(schema['default']))})[/]" if "default" in schema else ""
+            show.out.print(f"  {name}: {escape(schema.get('description', ''))}{default}")
 
 
 def datasets(json_: Json = False) -> None:

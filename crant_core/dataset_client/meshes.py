@@ -15,7 +15,7 @@ from crant_core.caching.meshes import Kept
 from crant_core.dataset_client.downloads import as_cloudvolume, download, opening
 from crant_core.dataset_client.session import Session, _source_like, check_client, describe
 from crant_core.datasets import Dataset
-from crant_core.errors import CrantError, InvalidInput, MeshNotFound
+from crant_core.errors import CrantError, InvalidInput, InvalidParameters, MeshNotFound
 from crant_core.ids import parse_id
 from crant_core.mesh import Mesh
 from crant_core.meshes.bulk import at_once, roots_of
@@ -167,6 +167,7 @@ class MeshClient:
         CrantError
             As `get_mesh`; the first neuron that fails ends it.
         """
+        _check_mapping("into", into)
         kwargs.pop("fuse", None)
         allow_missing = bool(kwargs.pop("allow_missing", False))
         found = {} if into is None else into
@@ -282,6 +283,7 @@ class MeshClient:
     def _surface(self, root: int, mesh_kwargs: Mapping[str, Any] | None) -> Mesh:
         from crant_core.dataset_client.vertex_maps import surface_of, whole_mesh
 
+        _check_mapping("mesh_kwargs", mesh_kwargs)
         if not mesh_kwargs and not self._path:
             return whole_mesh(self._source("meshes"), root)
         found = self.get_mesh(root, **(mesh_kwargs or {}))
@@ -358,3 +360,9 @@ def _mesh_or_none(root: int, outcome: Any, allow_missing: bool) -> Any:
     if isinstance(outcome, CrantError):
         raise outcome
     return as_cloudvolume(root, outcome.mesh) if isinstance(outcome, Kept) else outcome
+
+
+def _check_mapping(name: str, value: Any) -> None:
+    if value is not None and not isinstance(value, Mapping):
+        kind = type(value).__name__
+        raise InvalidParameters(f"{name} cannot be a {kind}", value=kind, hint="a dict, or None")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from crant_core.errors import InvalidInput
+from crant_core.errors import InvalidInput, WrongType
 from crant_core.units import NM_PER_UM
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from ossify import Cell
 
 _FRAMES = ("rigid", "streamline")
+_UNITS = {"nm": "1 nm", "um": "1 um"}
 _SIDES = (("pre", "post"), ("post", "pre"))
 _CONNECTORS = ("connector_id", "x", "y", "z", "type", "partner_id", "node_id", "synapse_id")
 
@@ -111,11 +113,17 @@ def to_navis(cell: Cell) -> Any:
         `connectors` has the columns that `crant_core.attach_synapses` gives: `connector_id`, `x`, `y`, `z` (the
         synapse's middle, in the cell's unit), `type`, `partner_id`, `node_id` (of the skeleton, by the synapse's L2
         chunk; the nearest one where that has none), `synapse_id`.
+
+    Raises
+    ------
+    WrongType
+        It is no cell.
+    InvalidInput
+        It does not say whose it is, or in which unit.
     """
     import navis
 
-    root = cell.meta["root_id"]
-    unit = {"nm": "1 nm", "um": "1 um"}[cell.meta["units"]]
+    root, unit = _told(cell)
     neuron = navis.TreeNeuron(_nodes(cell), units=unit, id=root, name=str(root))
     tables = [_connectors(cell, side, other) for side, other in _SIDES if f"{side}_syn" in cell.annotations.names]
     if tables:
@@ -164,3 +172,16 @@ def _connectors(cell: Cell, side: str, other: str) -> pd.DataFrame:
             "synapse_id": np.asarray(layer.vertex_index, dtype=np.int64),
         }
     )
+
+
+def _told(cell: Any) -> tuple[int, str]:
+    """Return whose cell it is, and its unit, as navis has it."""
+    meta = getattr(cell, "meta", None)
+    if not isinstance(meta, Mapping):
+        kind = type(cell).__name__
+        raise WrongType(f"{kind} is no cell", value=kind, hint="give what DatasetClient.get_skeleton returns")
+    units = meta.get("units")
+    if "root_id" not in meta or units not in _UNITS:
+        hint = f"cells of DatasetClient.get_skeleton do; cell.meta needs root_id, and units: {' or '.join(_UNITS)}"
+        raise InvalidInput("the cell does not say whose it is, or in which unit", value=repr(units), hint=hint)
+    return meta["root_id"], _UNITS[units]

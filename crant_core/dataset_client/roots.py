@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from crant_core.bounds import check_counts
 from crant_core.dataset_client.session import Session
 from crant_core.errors import NotARoot
 from crant_core.ids import parse_id
@@ -34,7 +35,8 @@ class Roots(Session):
             One or many; 0 is background.
         timestamp : time, optional
         stop_layer : int, optional
-            The answer is the lowest ancestor at or above this layer, 2 for L2 ids. Left out: the root.
+            The answer is the lowest ancestor at or above this layer, 2 for L2 ids. Left out, or above the root's: the
+            root.
 
         Returns
         -------
@@ -45,6 +47,8 @@ class Roots(Session):
         ------
         InvalidId
         InvalidTime
+        InvalidParameters
+            There is no such layer.
         SourceError
 
         Notes
@@ -52,6 +56,9 @@ class Roots(Session):
         Endpoint: `POST /segmentation/api/v1/table/{table}/roots_binary`, once for every 100,000 different ids.
         """
         ids = root_ids_of(supervoxel_ids, zero=True)
+        if stop_layer is not None:
+            check_counts(stop_layer=stop_layer)
+            stop_layer = min(stop_layer, self._source.root_layer())
         return self._source.graph.roots(ids, self._time(timestamp).timestamp, stop_layer)
 
     def is_latest_roots(self, root_ids: Any, timestamp: When = None) -> NDArray[np.bool_]:
@@ -143,6 +150,8 @@ class Roots(Session):
         ------
         NotARoot
             The id never was a root, or nothing of it was there yet.
+        InvalidParameters
+            There is no such layer.
         InvalidId
         InvalidTime
         SourceError
@@ -151,8 +160,10 @@ class Roots(Session):
         -----
         Endpoints: `lineage_graph_multiple`; `node/leaves_many` and `roots_binary` where more than one root has a part.
         """
+        layer = 2 if stop_layer is None else stop_layer
+        check_counts(stop_layer=layer)
         root, when = parse_id(root_id), self._time(timestamp).timestamp
-        shares = self._shares(root, when, 2 if stop_layer is None else stop_layer)
+        shares = self._shares(root, when, layer)
         if not shares:
             raise NotARoot(f"nothing of {root} was there at {when.isoformat()}", value=root)
         ids, parts = np.array([*shares], dtype=np.int64), np.array([*shares.values()], dtype=np.float64)

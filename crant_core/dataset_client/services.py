@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from crant_core.dataset_client.session import Session
+from crant_core.dataset_client.skeletons import check_version
+from crant_core.errors import InvalidInput
 from crant_core.parsing import root_ids_of
 from crant_core.values import is_many
 
@@ -31,12 +33,15 @@ class Services(Session):
         Raises
         ------
         InvalidId
+        InvalidParameters
+            There is no such version.
         SourceError
 
         Notes
         -----
         Endpoint: `POST /skeletoncache/api/v1/{datastack}/precomputed/skeleton/exists`, once for every 500 roots.
         """
+        check_version(skeleton_version)
         roots = list(dict.fromkeys(root_ids_of(root_ids).tolist()))
         found: dict[int, bool] = {}
         for start in range(0, len(roots), _AT_ONCE):
@@ -81,8 +86,13 @@ class Services(Session):
 
         Raises
         ------
+        InvalidInput
+            It is no scene.
         SourceError
         """
+        if not isinstance(json_state, Mapping):
+            kind, hint = type(json_state).__name__, "give the dict that construct_scene or decode_url returns"
+            raise InvalidInput(f"{kind} is no scene", value=kind, hint=hint)
         return int(self._passed("state", "upload_state_json", dict(json_state), state_id, timestamp))
 
     def stage_annotations(self, *arguments: Any, **options: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from crant_core.bounds import is_whole
 from crant_core.dataset_client.chunks import Chunks
 from crant_core.dataset_client.space import Space
 from crant_core.dataset_client.synapses import Synapses
@@ -19,6 +20,18 @@ References: TypeAlias = Tables | Mapping[str, Tables]
 _SIDES = ("pre", "post")
 _LATEST = 4
 _VERSIONS = (-1, 0, 1, 2, 3, 4)  # of the skeleton service; -1 is its newest
+
+
+def check_version(version: Any) -> None:
+    """Refuse versions that skeletons of CAVE's service never had.
+
+    Raises
+    ------
+    InvalidParameters
+    """
+    if not (is_whole(version) and version in _VERSIONS):
+        hint = f"one of {', '.join(map(str, _VERSIONS))}"
+        raise InvalidParameters(f"{version!r} is no version of skeletons", value=repr(version), hint=hint)
 
 
 class Skeletons(Chunks, Synapses, Space):
@@ -85,9 +98,7 @@ class Skeletons(Chunks, Synapses, Space):
             return ossified.assemble(self.cave, root, when, parts, restore_graph=restore_graph, move=mover)
 
     def _skeleton(self, root: int, version: int) -> Any:
-        if isinstance(version, bool) or version not in _VERSIONS:
-            hint = f"one of {', '.join(map(str, _VERSIONS))}"
-            raise InvalidParameters(f"{version!r} is no version of skeletons", value=repr(version), hint=hint)
+        check_version(version)
         with self._asking():
             return self.cave.skeleton.get_skeleton(root, skeleton_version=version, output_format="dict")
 

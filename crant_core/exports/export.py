@@ -19,6 +19,7 @@ from crant_core.exports.filtering import Filter, check_columns, columns_of, cond
 from crant_core.exports.header import schema_of
 from crant_core.exports.parquet import is_whole, read, write
 from crant_core.exports.points import UNITS, axis_of, scale, scaled_schema, source_of, split, unit_of, with_axes
+from crant_core.values import is_many
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -260,6 +261,8 @@ class CloudFileViewExport:
         return schema_of(text, self.headerpath)
 
     def _wanted(self, columns: Sequence[str] | None) -> list[str]:
+        if not (columns is None or isinstance(columns, str) or is_many(columns)):
+            raise InvalidParameters(f"{columns!r} are no columns", value=repr(columns)[:100], hint="give their names")
         found = [columns] if isinstance(columns, str) else list(self.schema.names if columns is None else columns)
         check_columns(found, self.schema)
         return found

@@ -45,7 +45,10 @@ def columns_of(filter_: Filter, schema: pa.Schema) -> list[str]:
 
 
 def check_columns(names: Sequence[str], schema: pa.Schema) -> None:
-    """Refuse names of columns that are not there."""
+    """Refuse names of columns that are not there, or twice."""
+    twice = next((name for number, name in enumerate(names) if name in names[:number]), None)
+    if twice is not None:
+        raise InvalidParameters(f"column {twice!r} is named twice", value=repr(twice), hint="name each once")
     for name in names:
         if name not in schema.names:
             hint = f"known: {', '.join(schema.names)}"

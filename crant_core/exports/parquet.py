@@ -54,8 +54,10 @@ def write(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> i
     Raises
     ------
     InvalidInput
-        Its folder cannot be written.
+        Its folder cannot be written, or it is a folder itself; before anything is read.
     """
+    if path.is_dir():
+        raise InvalidInput(f"{path} is a folder", value=str(path), hint="give the name of a file in it")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_name(f".{path.name}.{os.getpid()}-{token_hex(4)}")

@@ -8,6 +8,7 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from crant_core.bounds import is_whole
 from crant_core.errors import InvalidParameters, SourceError
 from crant_core.sources.chunkedgraph import ChunkedGraphSource
 from crant_core.sources.chunkedgraph_requests import Ids
@@ -27,9 +28,9 @@ def check_layer(graph: ChunkedGraphSource, stop_layer: int) -> None:
     ------
     InvalidParameters
     """
-    if not _SUPERVOXELS <= stop_layer < graph.root_layer():
+    if not (is_whole(stop_layer) and _SUPERVOXELS <= stop_layer < graph.root_layer()):
         hint = f"give 2 for L2 chunks, or 1 for supervoxels; {graph.root_layer()} is the layer of roots"
-        raise InvalidParameters(f"roots have no parts of layer {stop_layer}", value=stop_layer, hint=hint)
+        raise InvalidParameters(f"roots have no parts of layer {stop_layer!r}", value=stop_layer, hint=hint)
 
 
 def overlaps(

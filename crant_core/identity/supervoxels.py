@@ -9,6 +9,7 @@ import numpy as np
 
 from crant_core import times
 from crant_core.access import source_of
+from crant_core.bounds import is_whole
 from crant_core.errors import InvalidParameters, SourceError
 from crant_core.identity.memory import Memory
 from crant_core.identity.validity import check_layer
@@ -82,10 +83,9 @@ def supervoxels_to_roots(  # noqa: PLR0917 - the order that people know
     """
     source = source_of(dataset)
     wanted = _with_zeros(ids)
-    if stop_layer < 1:
-        raise InvalidParameters(
-            f"there is no layer {stop_layer}", value=stop_layer, hint="give 2 for L2 ids, 8 for roots"
-        )
+    if not (is_whole(stop_layer) and stop_layer >= 1):
+        hint = "give 2 for L2 ids, 8 for roots"
+        raise InvalidParameters(f"there is no layer {stop_layer!r}", value=stop_layer, hint=hint)
     when = times.resolve(source, timestamp).timestamp
     top = source.root_layer()
     layer = top if stop_layer == _ROOT else min(stop_layer, top)

@@ -53,7 +53,7 @@ def check_omission(omit_failures: Any) -> None:
     ------
     InvalidParameters
     """
-    if omit_failures not in {None, True, False}:
+    if not (omit_failures is None or isinstance(omit_failures, bool)):
         hint = "None raises, True leaves such neurons out, False puts empty ones in their places"
         raise InvalidParameters(f"omit_failures cannot be {omit_failures!r}", value=omit_failures, hint=hint)
 

@@ -118,6 +118,8 @@ def files_for(
     InvalidParameters
         Several neurons would go into one file, or the format is not known or contradicts the ending.
     """
+    if not isinstance(save_to, str | os.PathLike):
+        raise InvalidParameters(f"save_to cannot be {save_to!r}", value=repr(save_to)[:100], hint=_HINT)
     text = os.path.expanduser(os.fspath(save_to))  # noqa: PTH111 - a Path would lose the slash at the end
     _check_name(text, form)
     ending = _ENDINGS.get(Path(text).suffix.lower())

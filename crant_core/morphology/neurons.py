@@ -102,10 +102,10 @@ def skeletonize_neuron(  # noqa: PLR0917 - the documented order
     threads : int, default 2
         Neurons at a time.
     save_to : str or path, optional
-            Save each skeleton as soon as it is made. `~` is your home. A folder, in which files are named by root id;
+        Save each skeleton as soon as it is made. `~` is your home. A folder, in which files are named by root id;
         a pattern such as `skeletons/{root_id}.swc`; or, of one neuron, a file. Files with the same name are replaced,
         but several neurons never go into one file, nor skeletons made in different ways into one precomputed folder.
-        progress : bool, default True
+    progress : bool, default True
         Whether to show a bar if it takes longer than two seconds.
     use_pcg_skel : bool, default False
         Make it from the L2 chunks, as pcg-skel does, and only if that fails from the mesh, which is logged and in

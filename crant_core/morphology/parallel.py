@@ -12,7 +12,7 @@ import os
 import threading
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 from typing import Any
 
 from crant_core.errors import CrantError, InvalidParameters
@@ -82,11 +82,13 @@ def skeletonize_neurons_parallel(
     ------
     InvalidId
     InvalidParameters
-        There is no such option or colour map, or no processor shall be used; before anything is asked.
+        There is no such option or colour map, no processor shall be used, or `failures` is no dict; before anything is
+        asked.
     CrantError
         All neurons failed; see `skeletonize_neuron`.
     """
     check_omission(omit_failures)
+    _check_failures(failures)
     cores, colours = _cores(n_cores), None if color_map is None else _colour_map(color_map)
     order, roots = ordered(client, root_ids, kwargs)
     outcomes = _made(order, roots, cores, progress)
@@ -137,6 +139,12 @@ def _made(order: Order, roots: Sequence[int], cores: int, progress: bool) -> Out
     distinct = list(dict.fromkeys(roots))
     came = at_once(one, distinct, cores + _WAITING, progress=progress, what="skeletons")
     return dict(zip(distinct, came, strict=True))
+
+
+def _check_failures(failures: Any) -> None:
+    if failures is not None and not isinstance(failures, MutableMapping):
+        kind, hint = type(failures).__name__, "a dict; it takes what is wrong with each neuron, by root"
+        raise InvalidParameters(f"failures cannot be put into a {kind}", value=kind, hint=hint)
 
 
 def _report(outcomes: Outcomes, omit_failures: bool | None, failures: dict[int, CrantError] | None) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from crant_core.bounds import is_finite
 from crant_core.datasets import Dataset
-from crant_core.errors import InvalidInput
+from crant_core.errors import InvalidInput, WrongType
 from crant_core.neuroglancer.annotations import annotate
 from crant_core.neuroglancer.layers import find_segmentation
 from crant_core.neuroglancer.links import scene_to_url
@@ -22,6 +23,7 @@ from crant_core.neuroglancer.scenes import (
 from crant_core.neuroglancer.selection import add_groups, color, groups_of, hide, id_of, listed, show
 from crant_core.neuroglancer.skeletons import draw, name_of, skeletons_of
 from crant_core.parsing import root_ids_of
+from crant_core.values import is_many
 from crant_core.viewing.colors import colors_of
 
 if TYPE_CHECKING:
@@ -116,7 +118,7 @@ def neurons_to_url(
     include_skeleton : bool, default True
         Add each neuron's skeleton to its scene.
     downsample : int, optional
-        Factor by which skeletons lose nodes before; roots, branches and ends stay.
+        Factor by which skeletons lose nodes before, above 1; roots, branches and ends stay.
     **kwargs
         For `encode_url`.
 
@@ -128,16 +130,17 @@ def neurons_to_url(
     Raises
     ------
     InvalidInput
-        A neuron has no skeleton to include, or an argument that each neuron has its own of.
+        Something is no neuron, or one has no skeleton to include; an argument that each neuron has its own of; a factor
+        that is none.
     InvalidId
     """
-    import navis
     import pandas as pd
 
     own = {"segments", "skeletons"} & kwargs.keys()
     if own:
         raise InvalidInput(f"{min(own)} is each neuron's own", value=min(own), hint="call encode_url for one scene")
-    found = list(navis.NeuronList(neurons)) if not isinstance(neurons, list) or neurons else []
+    found = _neurons(neurons)
+    _check_factor(downsample)
     ids = [root_ids_of(getattr(neuron, "root_id", neuron.id)).tolist()[0] for neuron in found]
     scene = _own_scene(kwargs.pop("scene", None), kwargs.get("layout", "xy-3d"), kwargs.get("dataset"))
     urls = [
@@ -147,6 +150,22 @@ def neurons_to_url(
     names = [str(neuron.name or root) for root, neuron in zip(ids, found, strict=True)]
     found_types = {"id": "int64", "name": "object", "url": "object"}
     return pd.DataFrame({"id": ids, "name": names, "url": urls}).astype(found_types)
+
+
+def _neurons(given: Any) -> list[Any]:
+    import navis
+
+    found = list(given) if isinstance(given, navis.NeuronList | list | tuple) else [given]
+    for one in found:
+        if not isinstance(one, navis.BaseNeuron):
+            kind, hint = type(one).__name__, "give navis neurons; encode_url takes ids"
+            raise WrongType(f"{kind} is no neuron", value=kind, hint=hint)
+    return found
+
+
+def _check_factor(factor: Any) -> None:
+    if factor is not None and not (is_finite(factor) and factor > 1):
+        raise InvalidInput(f"downsample is {factor!r}", value=repr(factor), hint="a number above 1")
 
 
 def _own_scene(scene: Mapping[str, Any] | str | None, layout: str, dataset: str | Dataset | None) -> Scene:
@@ -198,6 +217,8 @@ def _named(annotations: Any) -> dict[str, Any]:
 
 
 def _draw(scene: Scene, skeletons: Any, names: str | Sequence[str] | None, dataset: str | Dataset | None) -> None:
+    if skeletons is None and names is not None:
+        raise InvalidInput("there are names for skeletons, and no skeletons", value=repr(names)[:100])
     found = [] if skeletons is None else skeletons_of(skeletons)
     for skeleton, name in zip(found, _names(found, names), strict=True):
         draw(scene, skeleton, name, dataset)
@@ -206,6 +227,8 @@ def _draw(scene: Scene, skeletons: Any, names: str | Sequence[str] | None, datas
 def _names(skeletons: list[Any], names: str | Sequence[str] | None) -> list[str]:
     if names is None:
         return [name_of(skeleton) for skeleton in skeletons]
+    if not isinstance(names, str) and not (is_many(names) and hasattr(names, "__len__")):
+        raise InvalidInput(f"{names!r} is no name", value=repr(names)[:100], hint="give one for each, or one for all")
     if isinstance(names, str):
         return [names] * len(skeletons)
     if len(names) != len(skeletons):

@@ -10,6 +10,7 @@ from crant_core.errors import InvalidInput
 from crant_core.neuroglancer.layers import Layer
 from crant_core.neuroglancer.scenes import Scene, add_layer
 from crant_core.parsing import is_missing, root_ids_of
+from crant_core.values import is_many
 
 _HIDDEN = "!"  # before the id of a segment that is listed, but not shown
 _LEGACY_HIDDEN = "hiddenSegments"  # where older Neuroglancers keep them; newer ones do not mind it
@@ -77,10 +78,13 @@ def groups_of(ids: Sequence[int], groups: Any) -> dict[str, list[int]]:
     Raises
     ------
     InvalidInput
-        Not as many labels as ids.
+        Not as many labels as ids, or none at all.
     """
     if isinstance(groups, Mapping):
         return {str(name): root_ids_of(members).tolist() for name, members in groups.items()}
+    if not is_many(groups):
+        hint = "give a label for each segment, or {name: [id, …]}"
+        raise InvalidInput(f"{groups!r} are no groups", value=repr(groups)[:100], hint=hint)
     labels = groups.tolist() if hasattr(groups, "tolist") else list(groups)
     if len(labels) != len(ids):
         message = f"there are {len(labels)} labels of groups for {len(ids)} segments"

@@ -103,6 +103,10 @@ def _lines(nodes: pd.DataFrame) -> NDArray[np.float64]:
         lost = int(parents[rows[found < 0][0]])
         raise InvalidInput(f"the skeleton has no node {lost}, which is a parent", value=lost)
     places = nodes[["x", "y", "z"]].to_numpy(dtype=np.float64)
+    nowhere = np.flatnonzero(~np.isfinite(places).all(axis=1))
+    if len(nowhere):
+        node = int(nodes["node_id"].iloc[nowhere[0]])
+        raise InvalidInput(f"node {node} of the skeleton is at no finite position", value=node, hint="leave it out")
     return np.stack([places[rows], places[found]], axis=1)
 
 

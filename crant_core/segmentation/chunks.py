@@ -43,7 +43,7 @@ def chunks_to_nm(xyz_ch: ArrayLike, vol: Any, voxel_resolution: ArrayLike | None
         index = index.astype(np.int64)  # unsigned and signed ones together would be floats
     resolution = np.asarray(vol.meta.resolution(vol.meta.watershed_mip))
     if voxel_resolution is not None:
-        _check_resolution(resolution, np.asarray(voxel_resolution, dtype=np.float64))
+        _check_resolution(resolution, voxel_resolution)
     return np.asarray((index * np.asarray(vol.meta.graph_chunk_size) + _origin(vol)) * resolution)
 
 
@@ -64,7 +64,12 @@ def _origin(vol: Any) -> NDArray[np.int64]:
     return np.asarray(vol.meta.voxel_offset(vol.meta.watershed_mip), dtype=np.int64)
 
 
-def _check_resolution(resolution: NDArray[Any], given: NDArray[np.float64]) -> None:
+def _check_resolution(resolution: NDArray[Any], asked: ArrayLike) -> None:
+    try:
+        given = np.asarray(asked, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        hint = "give nm along x, y and z, or leave it out"
+        raise InvalidInput(f"{asked!r} is no resolution", value=repr(asked)[:100], hint=hint) from error
     if given.shape != (3,) or not (given > 0).all() or (resolution % given != 0).any():
         message = f"the volume's voxels, {resolution.tolist()} nm, are no multiples of {given.tolist()} nm"
         raise InvalidInput(message, value=given.tolist(), hint="leave voxel_resolution out")

@@ -119,6 +119,7 @@ def query_synapses(  # noqa: PLR0917 - the order that people know
     if not (pre or post):
         raise InvalidInput("neither pre nor post is asked for", hint="set pre=True, post=True or both")
     further_tables = [reference_tables] if isinstance(reference_tables, str) else list(reference_tables or ())
+    _check_mappings(suffixes=suffixes, parts=parts)
     _check_suffixes(suffixes or {}, further_tables)
     source, base = _whom(client, timestamp, live=live)
     asker = _Asker(source, base, _unit(resolution), progress, {} if parts is None else parts)
@@ -219,6 +220,13 @@ def _whom(client: Any, timestamp: When, *, live: bool) -> tuple[CaveSource, Time
 def _most(size: Any) -> Any:
     """Bound a number of ids; `batches` refuses what is none."""
     return min(size, JSON_IDS) if hasattr(size, "__index__") else size
+
+
+def _check_mappings(**given: Any) -> None:
+    for name, value in given.items():
+        if value is not None and not isinstance(value, Mapping):
+            kind = type(value).__name__
+            raise InvalidParameters(f"{name} cannot be a {kind}", value=kind, hint="a dict, or None")
 
 
 def _check_suffixes(suffixes: Mapping[str, str], tables: Sequence[str]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -106,3 +107,16 @@ def test_what_comes_later_of_the_dataset_client_is_not_half_there(name):
 def test_every_public_name_has_a_description():
     for name in crant_core.__all__:
         assert inspect.getdoc(getattr(crant_core, name)), name
+
+
+def _explained(function: Any) -> set[str]:
+    """Return the names in the section Parameters of a docstring, those of its margin only."""
+    found = re.search(r"^Parameters\n-+\n(.*?)(?=^\w[\w ]*\n-+\n|\Z)", inspect.getdoc(function) or "", re.M | re.S)
+    lines = re.findall(r"^(\*{0,2}\w+(?:, \*{0,2}\w+)*)(?: :.*)?$", found[1] if found else "", re.MULTILINE)
+    return {name.lstrip("*") for line in lines for name in line.split(", ")}
+
+
+@pytest.mark.parametrize("name", [name for name in crant_core.__all__ if inspect.isfunction(getattr(crant_core, name))])
+def test_every_argument_of_a_public_function_is_explained(name: str) -> None:
+    function = getattr(crant_core, name)
+    assert set(inspect.signature(function).parameters) <= _explained(function)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import numpy as np
 import pyperclip
 import pytest
 
 from crant_core.cautions import OutdatedRootWarning
-from crant_core.dataset_client import DatasetClient, MeshClient
+from crant_core.dataset_client import DatasetClient, MeshClient, to_navis
 from crant_core.errors import (
     InvalidId,
     InvalidInput,
@@ -116,6 +117,8 @@ class TestSynapses:
             {"batch_size": 1.5},
             {"batch_size": True},
             {"batch_size": 0},
+            {"suffixes": 5},
+            {"parts": []},
         ],
         ids=str,
     )
@@ -129,6 +132,18 @@ class TestSkeletons:
     def test_versions_that_there_are_not_are_refused(self, client, root, wrong):
         with pytest.raises(InvalidParameters, match="no version of skeletons"):
             client.get_skeleton(root, skeleton_version=wrong)
+        with pytest.raises(InvalidParameters, match="no version of skeletons"):
+            client.skeletons_exist(wrong, root)
+
+    def test_a_cell_that_does_not_say_what_it_is_has_no_neuron(self, client):
+        cell = client.get_skeleton(live_roots()[0], synapses=False)
+        for lost in ("units", "root_id"):
+            told = SimpleNamespace(meta={key: value for key, value in cell.meta.items() if key != lost})
+            with pytest.raises(InvalidInput, match="whose it is"):
+                to_navis(told)
+        for wrong in (None, 5, "cell"):
+            with pytest.raises(WrongType, match="no cell"):
+                to_navis(wrong)
 
 
 class TestLinks:
@@ -163,6 +178,15 @@ class TestMeshes:
         with pytest.raises(InvalidParameters, match="hop_limit"):
             client.mesh.compute_vertex_to_l2_mapping(live_roots()[0], hop_limit=wrong)
 
+    @pytest.mark.parametrize("name", ["max_distance", "ratio_better", "path_limit", "mesh_kwargs"])
+    def test_a_limit_that_is_no_number_is_named(self, client, name):
+        with pytest.raises(InvalidParameters, match=name):
+            client.mesh.compute_vertex_to_l2_mapping(live_roots()[0], **{name: "x"})
+
+    def test_meshes_go_into_a_mapping(self, client):
+        with pytest.raises(InvalidParameters, match="into"):
+            client.mesh.get_meshes(live_roots(), into=[])
+
     def test_l2_ids_alone_are_enough(self, client):
         root = live_roots()[0]
         expected, assigner = client.mesh.compute_vertex_to_l2_mapping(root, return_assigner=True)
@@ -180,6 +204,11 @@ class TestServices:
         assert set(found.values()) == {True, False}
         assert client.skeletons_exist(root_ids=roots[:1]) == {roots[0]: found[roots[0]]}
         assert client.skeletons_exist(root_ids=[]) == {}
+
+    def test_what_is_no_scene_is_not_kept(self, client):
+        for wrong in (None, [], "scene"):
+            with pytest.raises(InvalidInput, match="no scene"):
+                client.upload_state_json(wrong)
 
     def test_scenes_are_kept_and_come_back(self, client):
         number = client.upload_state_json({"layers": [], "title": "mine"})

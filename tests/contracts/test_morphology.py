@@ -104,13 +104,22 @@ class TestForms:
         assert not asked(ours)
 
     def test_options_are_checked_before_anything_is_asked(self, dataset, ours):
-        for wrong in ({"waives": 1}, {"method": "teasar"}, {"save_to": "all.swc"}, {"shave": 1}):
+        for wrong in (
+            {"waives": 1},
+            {"method": "teasar"},
+            {"save_to": "all.swc"},
+            {"save_to": 5},
+            {"shave": 1},
+            {"omit_failures": [True]},
+        ):
             with pytest.raises(InvalidParameters):
                 skeletonize_neuron(dataset, READY, **wrong)
             with pytest.raises(InvalidParameters):
                 skeletonize_neurons_parallel(dataset, READY, **wrong)
             with pytest.raises(InvalidParameters):
                 get_skeletons(READY, dataset, **wrong)
+        with pytest.raises(InvalidParameters, match="failures"):
+            skeletonize_neurons_parallel(dataset, READY, failures=[])
         with pytest.raises(UnknownDataset):
             get_skeletons(READY, "no_such_dataset")
         assert not asked(ours)

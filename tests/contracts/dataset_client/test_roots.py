@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
+from crant_core import supervoxels_to_roots, update_ids
 from crant_core.errors import InvalidId, InvalidParameters, NotARoot
 from crant_core.sandbox.world.history import VERSIONS
 from tests.contracts.dataset_client.cells import NEVER, SUPERVOXEL, lives, pieces
@@ -23,6 +24,16 @@ class TestRoots:
 
     def test_l2_ids_are_roots_of_a_lower_layer(self, client):
         assert int(client.get_roots([SUPERVOXEL], stop_layer=2)[0]) >> 56 == 2
+        assert client.get_roots([SUPERVOXEL], stop_layer=99).tolist() == client.get_roots([SUPERVOXEL]).tolist()
+
+    @pytest.mark.parametrize("layer", [0, -1, "2", 2.0, True])
+    def test_layers_that_are_none_are_refused_before_anything_is_asked(self, client, layer):
+        for ask in (client.get_roots, client.suggest_latest_roots):
+            with pytest.raises(InvalidParameters, match="stop_layer"):
+                ask(SUPERVOXEL, stop_layer=layer)
+        for function in (supervoxels_to_roots, update_ids):
+            with pytest.raises(InvalidParameters, match="layer"):
+                function([NEVER], stop_layer=layer, dataset=client._described)
 
     def test_outdated_roots_are_not_latest_and_what_never_was_is_not(self, client):
         found = client.is_latest_roots([*neurons.roots_at(3), NEVER, SUPERVOXEL, 0])

@@ -32,6 +32,12 @@ def test_what_is_no_id_is_refused_with_the_value_and_a_way_out(value: object) ->
     assert "2**63" in (caught.value.hint or "")
 
 
+@pytest.mark.parametrize("value", [np.array([5]), np.array([5.0]), np.array([[5, 6]]), np.array([], np.uint64)])
+def test_an_array_is_not_one_id(value: np.ndarray) -> None:
+    with pytest.raises(InvalidId, match="not an id"):
+        parse_id(value)
+
+
 @given(st.lists(st.integers(1, MAX_ID)))
 def test_packed_ids_come_back(ids: list[int]) -> None:
     packed = pack(ids)

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
@@ -84,6 +85,14 @@ def test_the_shell_completes_commands_kinds_and_datasets_without_a_service(tmp_p
     assert set(completed("crant submit ", tmp_path).split()) >= set(all_kinds())
     assert "minnie65_public" in completed("crant submit skeletonize 1 --dataset min", tmp_path)
     assert completed("crant status ", tmp_path).strip() == ""
+
+
+def test_kinds_are_described_with_their_brackets(monkeypatch: pytest.MonkeyPatch) -> None:
+    kind = all_kinds()["snap_to_id"]
+    told = SimpleNamespace(name=kind.name, title=kind.title, parameters=kind.parameters.model_json_schema())
+    monkeypatch.setattr("crant_core.cli.jobs.Crant", lambda: SimpleNamespace(kinds=lambda: [told]))
+    shown = " ".join(CliRunner().invoke(app, ["kinds"], env={"COLUMNS": "200"}).output.split())
+    assert "Positions [x, y, z] in nm" in shown
 
 
 def test_a_doctor_without_a_service_says_how_to_get_one(

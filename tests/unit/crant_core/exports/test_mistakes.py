@@ -85,6 +85,18 @@ def test_one_column_may_be_a_text(export):
     assert list(export.get_dataframe(columns="id")) == ["id"]
 
 
+@pytest.mark.parametrize("columns", [5, ["id", "pt_root_id", "id"]])
+def test_columns_are_names_and_each_is_named_once(export, columns):
+    with pytest.raises(InvalidParameters, match=r"no columns|named twice"):
+        export.get_dataframe(columns=columns)
+
+
+def test_a_table_is_not_read_for_a_file_that_is_a_folder(export, tmp_path, monkeypatch):
+    monkeypatch.setattr(type(export), "_read", None)
+    with pytest.raises(InvalidInput, match="is a folder"):
+        export.to_parquet(tmp_path, resolution=None)
+
+
 @pytest.mark.parametrize(
     ("filter_", "ids"),
     [

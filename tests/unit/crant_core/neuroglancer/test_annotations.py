@@ -175,3 +175,11 @@ class TestNames:
         assert add_skeleton_layer(named, SCENE, "")["layers"][-1]["name"] == ""
         url = encode_url(annotations={"": [1, 2, 3]}, skeletons=[named, named], skeleton_names="", dataset="latest")
         assert [layer["name"] for layer in decode_url(url)["layers"]][-3:] == ["", " 2", " 3"]
+
+
+@pytest.mark.parametrize("axis", ["x", "y", "z"])
+def test_a_node_without_a_position_is_named_before_it_spoils_a_link(axis):
+    table = pd.DataFrame(NODES, columns=["node_id", "parent_id", "x", "y", "z"]).astype({axis: float})
+    table.loc[2, axis] = np.nan
+    with pytest.raises(InvalidInput, match="node 3 of the skeleton"):
+        add_skeleton_layer(table, SCENE)

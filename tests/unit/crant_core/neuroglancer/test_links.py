@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from crant_core.errors import InvalidId, InvalidInput, NotInstalled
+from crant_core.errors import InvalidId, InvalidInput, NotInstalled, WrongType
 from crant_core.neuroglancer import construct_scene, decode_url, encode_url, neurons_to_url, scene_to_url
 
 A, B, C = 576460752641833774, 576460752777916050, 576460752664524086
@@ -329,3 +329,29 @@ class TestManyNeurons:
 def test_a_plain_quoted_link_of_somebody_else_is_read():
     scene = {"layers": [{"type": "segmentation", "name": "s", "segments": ["1"]}]}
     assert decode_url(f"https://ngl.example.org/#!{quote(json.dumps(scene))}") == scene
+
+
+class TestWhatIsRefused:
+    @pytest.mark.parametrize("wrong", [0, -1, 1, np.nan, "x", True])
+    def test_a_factor_that_thins_nothing(self, wrong):
+        neuron = navis.example_neurons(1)
+        with pytest.raises(InvalidInput, match="downsample"):
+            neurons_to_url(neuron, downsample=wrong, dataset="latest")
+
+    @pytest.mark.parametrize("wrong", [None, A, [A], "x", pd.DataFrame({"root_id": [A]})])
+    def test_what_is_no_neuron_has_no_link_and_no_empty_table_either(self, wrong):
+        with pytest.raises(WrongType, match="no neuron"):
+            neurons_to_url(wrong, dataset="latest")
+
+    @pytest.mark.parametrize(
+        ("wrong", "match"),
+        [
+            ({"seg_groups": 5}, "no groups"),
+            ({"seg_groups": "left"}, "no groups"),
+            ({"skeletons": navis.example_neurons(1), "skeleton_names": 5}, "no name"),
+            ({"skeleton_names": "alone"}, "no skeletons"),
+        ],
+    )
+    def test_groups_and_names_that_are_for_nothing(self, wrong, match):
+        with pytest.raises(InvalidInput, match=match):
+            encode_url([A, B], dataset="latest", **wrong)
