@@ -115,7 +115,7 @@ class _Line:
     def _stand(self) -> Iterator[Stand]:
         with (
             standing(self.nursery, self.database) as stand,
-            small_disk(stand, megabytes=512) if may_mount() else nullcontext(),
+            small_disk(stand, megabytes=1024) if may_mount() else nullcontext(),
         ):
             yield stand
 
