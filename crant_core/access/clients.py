@@ -111,6 +111,7 @@ def get_cloudvolume(
     Returns
     -------
     CloudVolume
+        `path` is its source, as in crantpy.
 
     Raises
     ------
@@ -137,7 +138,9 @@ def _open(source: Any, kwargs: dict[str, Any]) -> Any:
     from cloudvolume.exceptions import ScaleUnavailableError
 
     try:
-        return source.new_volume(**kwargs)
+        volume = source.new_volume(**kwargs)
+        volume.path = source.segmentation_source()
+        return volume
     except (TypeError, ScaleUnavailableError) as error:
         raise InvalidInput(f"CloudVolume cannot be opened with {kwargs}: {error}", value=str(kwargs)) from error
 

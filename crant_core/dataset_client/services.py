@@ -7,7 +7,7 @@ from typing import Any
 
 from crant_core.dataset_client.session import Session
 from crant_core.dataset_client.skeletons import check_version
-from crant_core.errors import InvalidInput
+from crant_core.errors import InvalidInput, SourceError
 from crant_core.parsing import root_ids_of
 from crant_core.values import is_many
 
@@ -57,18 +57,30 @@ class Services(Session):
 
         Raises
         ------
+        InvalidInput
+            There is no such option.
         SourceError
         """
-        return self._passed("info", "image_cloudvolume", **options)
+        return self._volume("image_cloudvolume", options)
 
     def segmentation_cloudvolume(self, **options: Any) -> Any:
         """Open the segmentation as a CloudVolume; options are caveclient's and CloudVolume's.
 
         Raises
         ------
+        InvalidInput
+            There is no such option.
         SourceError
         """
-        return self._passed("info", "segmentation_cloudvolume", **options)
+        return self._volume("segmentation_cloudvolume", options)
+
+    def _volume(self, method: str, options: dict[str, Any]) -> Any:
+        try:
+            return self._passed("info", method, **options)
+        except SourceError as error:
+            if not isinstance(error.__cause__, TypeError):
+                raise
+            raise InvalidInput(f"no volume is opened with {options}: {error.__cause__}", value=str(options)) from error
 
     def get_state_json(self, state_id: int | str) -> dict[str, Any]:
         """Fetch a scene that the state server keeps, by its number or address.

@@ -303,7 +303,7 @@ class CaveSource:
 
     def _segmentation(self) -> Any:
         with self._lock:
-            if self._volume is None:
+            if self._volume is None or getattr(self._volume.mesh, "is_mistaken", False):
                 self._volume = self.new_volume()
             return self._volume
 

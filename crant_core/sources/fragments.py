@@ -20,6 +20,7 @@ from crant_core.errors import DataMissing, SourceError, SourceUnavailable
 
 Piece = tuple[str, int | None, int | None]  #: a file, and the bytes of it if it is not all
 _L2 = 2
+_SHARDED = "~"  # what names of parts of larger files begin with
 _HINT = "it may not be there, or be forbidden; fresh edits are meshed with a delay"
 
 
@@ -45,16 +46,29 @@ class _WholeManifests:
 
 
 class WholeUnshardedMeshes(_WholeManifests, GrapheneUnshardedMeshSource):  # type: ignore[misc]
-    """Meshes whose pieces are plain files."""
+    """Meshes whose pieces are plain files; so cloud-volume takes those of which the bucket gave no description."""
+
+    is_mistaken = False  #: whether they turned out to be parts of larger files, so that the volume must be opened anew
 
     def pieces(self, node: int, layer: int | None = None) -> list[Mesh]:
         """Fetch the pieces that make up a node, those of the highest meshed nodes at or below a layer."""
         top = int(self.meta.meta.decode_layer_id(node)) if layer is None else layer
         names = self.fetch_manifest(node, level=top, return_segids=True).get("fragments") or []
+        self._check_names(names)
         found = self._get_mesh_fragments({name: _node_of(name) for name in names})
         return [_plain(content, name) for name, content, _ in sorted(found)]
 
+    def _check_names(self, names: Iterable[str]) -> None:
+        if any(name.startswith(_SHARDED) for name in names):
+            self.is_mistaken = True
+            path = f"{self.meta.meta.cloudpath}/{self.meta.mesh_path}/info"
+            message = f"the bucket gave no description of its meshes, {path}"
+            raise SourceUnavailable(
+                message, value=path, hint="it may be forbidden, or not have been there for a moment"
+            )
+
     def _get_mesh_fragments(self, path_id_map: Mapping[str, int]) -> list[tuple[str, bytes, int]]:
+        self._check_names(path_id_map)
         found: list[tuple[str, bytes | None, int]] = super()._get_mesh_fragments(path_id_map)
         _refuse_missing({name for name, content, _ in found if not content}, len(path_id_map))
         return [(name, content, node) for name, content, node in found if content]

@@ -174,6 +174,7 @@ class TestVolumes:
     def test_it_is_remembered_by_all_its_arguments(self, demo, other):
         # The peer's cache ignored all arguments but the dataset, and one function's mip was everybody's.
         first, coarse = cp.get_cloudvolume(), cp.get_cloudvolume(mip=1)
+        assert first.path == cp.get_dataset_segmentation_source()
         assert (first.mip, coarse.mip) == (0, 1)
         assert cp.get_cloudvolume("demo") is first
         assert cp.get_cloudvolume(mip=1) is coarse

@@ -214,6 +214,11 @@ class TestServices:
         number = client.upload_state_json({"layers": [], "title": "mine"})
         assert client.get_state_json(number)["title"] == "mine"
 
+    def test_options_that_volumes_do_not_have_are_no_trouble_with_the_server(self, client):
+        for opened in (client.image_cloudvolume, client.segmentation_cloudvolume):
+            with pytest.raises(InvalidInput, match="scale"):
+                opened(scale=1)
+
     def test_volumes_are_opened(self, client):
         volume = client.segmentation_cloudvolume(progress=False)
         assert volume.meta.server_url in client.segmentation_source()

@@ -262,6 +262,16 @@ class TestFailures:
         with pytest.raises(error):
             get_mesh_neuron(live_roots()[0], dataset=dataset)
 
+    def test_a_bucket_that_kept_its_description_of_meshes_back_is_asked_again(self, ours):
+        fresh = source_of(register(lasting(ours.dataset.model_copy(update={"name": "fresh"})), ours.token))
+        answering(ours, rf"/{names.TABLE}/mesh/info$", status=404)
+        for ask in (fresh.mesh, fresh.mesh_pieces):
+            with pytest.raises(SourceUnavailable, match="no description of its meshes"):
+                ask(live_roots()[0])
+        ours.control("DELETE", "fault")
+        assert len(fresh.mesh(live_roots()[0]).faces)
+        assert fresh.mesh_pieces(live_roots()[0])
+
 
 class TestCompleteness:
     """Manifests leave out what has no mesh, and the answer is a 200."""
