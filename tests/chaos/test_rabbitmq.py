@@ -22,9 +22,7 @@ from tests.chaos.nursery import Nursery
 from tests.chaos.stand import Stand, kill_tree, until
 
 # Not the one that changes users, which Debian has in PATH.
-SERVER = shutil.which(
-    "rabbitmq-server", path=f"/usr/lib/rabbitmq/bin:{os.environ['PATH']}"
-)
+SERVER = shutil.which("rabbitmq-server", path=f"/usr/lib/rabbitmq/bin:{os.environ['PATH']}")
 
 pytestmark = [
     pytest.mark.timeout(240),
