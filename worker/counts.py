@@ -74,6 +74,6 @@ class Ears:
         server, endpoint = urlsplit(url).netloc, endpoint_of(url)
         self.tally.add("crant_cave_received_bytes_total", size, server=server, endpoint=endpoint)
 
-    def looked_up(self, cache: str, *, found: bool) -> None:
-        """Count a look into a cache."""
-        self.tally.add("crant_cache_lookups_total", cache=cache, found="yes" if found else "no")
+    def looked_up(self, cache: str, *, found: bool, times: int = 1) -> None:
+        """Count a look into a cache, or so many."""
+        self.tally.add("crant_cache_lookups_total", times, cache=cache, found="yes" if found else "no")

@@ -21,6 +21,7 @@ from typing import TypeVar
 
 from crant_core.errors import InvalidInput
 from crant_core.settings import library_settings
+from crant_core.sources.watching import watcher
 
 FILE = "ids-1.sqlite3"  #: within the cache folder; the number is that of its format
 _SCHEMA = """
@@ -62,7 +63,11 @@ class IdStore:
     def get(self, space: str, ids: Collection[int]) -> dict[int, bytes]:
         """Return what is kept about ids; what is not kept is not in the answer."""
         wanted = [int(id_) for id_ in ids]
-        return self._carefully(lambda: self._get(space, wanted), {}) if wanted and self.path.exists() else {}
+        found: dict[int, bytes] = {}
+        if wanted and self.path.exists():
+            found = self._carefully(lambda: self._get(space, wanted), found)
+        _count(len(found), len(set(wanted)))
+        return found
 
     def put(self, space: str, values: Mapping[int, bytes]) -> None:
         """Keep values about ids, instead of those kept before."""
@@ -188,6 +193,12 @@ def _some(connection: sqlite3.Connection, space: str, ids: list[int]) -> dict[in
     old = [(today, space, id_) for id_, used, _ in rows if used != today]
     connection.executemany("UPDATE kept SET used = ? WHERE space = ? AND id = ?", old)
     return {id_: value for id_, _, value in rows}
+
+
+def _count(found: int, wanted: int) -> None:
+    for is_found, times in ((True, found), (False, wanted - found)):
+        if times:
+            watcher().looked_up("ids", found=is_found, times=times)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -8,6 +8,7 @@ taken out of each line last.
 from __future__ import annotations
 
 import logging
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from crant_core.jobs.settings import Settings
 #: what this process is working on. Processes of a worker do one unit at a time, so this is right for their threads too,
 #: to which context variables do not reach
 _in_hand: dict[str, object] = {}
+_TASK = re.compile(r"(?P<job>[0-9a-f]+)-(plan|run|finish)-\d+-[0-9a-f]+")  #: as the queue names them
 
 
 def configure(settings: Settings) -> None:
@@ -38,7 +40,12 @@ def adopt_libraries(settings: Settings) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[*_common(), structlog.stdlib.add_logger_name, structlog.stdlib.ExtraAdder()],
+            foreign_pre_chain=[
+                *_common(),
+                structlog.stdlib.add_logger_name,
+                structlog.stdlib.ExtraAdder(),
+                _add_job_of_task,
+            ],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_final(settings)],
         )
     )
@@ -74,6 +81,15 @@ def _common() -> list[Processor]:
 
 def _add_in_hand(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
     return {**_in_hand, **event}
+
+
+def _add_job_of_task(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    """Name the job where Celery says in a worker's main process what became of a unit's task."""
+    data = event.get("data")
+    task = str(data.get("id", "")) if isinstance(data, dict) else ""
+    if found := _TASK.fullmatch(task):
+        return {"job": found["job"], "attempt": task, **event}
+    return event
 
 
 def _final(settings: Settings) -> list[Processor]:

@@ -14,8 +14,8 @@ class Watcher(Protocol):
     def received(self, url: str, size: int) -> None:
         """Hear of an answer's body: its bytes as they came, maybe compressed, also if it broke off."""
 
-    def looked_up(self, cache: str, *, found: bool) -> None:
-        """Hear of a look into a cache."""
+    def looked_up(self, cache: str, *, found: bool, times: int = 1) -> None:
+        """Hear of a look into a cache, or of so many."""
 
 
 class Nobody:
@@ -27,7 +27,7 @@ class Nobody:
     def received(self, url: str, size: int) -> None:
         """Ignore it."""
 
-    def looked_up(self, cache: str, *, found: bool) -> None:
+    def looked_up(self, cache: str, *, found: bool, times: int = 1) -> None:
         """Ignore it."""
 
 

@@ -13,6 +13,8 @@ import pytest
 
 from crant_core.caching import IdStore, clear_store, id_store, store
 from crant_core.errors import InvalidInput
+from crant_core.sources import watching
+from crant_core.sources.watching import Nobody
 
 BIG = 2**63 - 1
 DAY = 86_400
@@ -34,6 +36,22 @@ def test_what_was_put_is_found_and_nothing_else(path):
     assert kept.get("b", [1]) == {}
     kept.put("a", {1: b"uno"})
     assert kept.get("a", {1}) == {1: b"uno"}
+
+
+def test_operators_can_count_what_was_found(path, monkeypatch):
+    heard = []
+
+    class Ears(Nobody):
+        def looked_up(self, cache: str, *, found: bool, times: int = 1) -> None:
+            heard.append((cache, found, times))
+
+    monkeypatch.setattr(watching, "_installed", [Ears()])
+    kept = IdStore(path)
+    kept.put("a", {1: b"one", 2: b"two"})
+    kept.get("a", [1, 2, 3])
+    kept.get("a", [])
+    kept.get("a", [2])
+    assert heard == [("ids", True, 2), ("ids", False, 1), ("ids", True, 1)]
 
 
 def test_numpys_ids_are_ids(path):

@@ -42,6 +42,17 @@ def test_libraries_and_their_threads_name_what_is_in_hand(capsys: pytest.Capture
     assert "job" not in later
 
 
+def test_celerys_lines_about_a_unit_name_its_job(capsys: pytest.CaptureFixture[str]) -> None:
+    adopt_libraries(SETTINGS)
+    celery = logging.getLogger("celery.worker.strategy")
+    celery.info("Task received", extra={"data": {"id": "2da476e553d2-run-0-02d91398", "name": "skeletonize.run"}})
+    celery.info("Task received", extra={"data": {"id": "9ba97c16-a9ad-4181-8bb8-ecb1aea9457d", "name": "service.tick"}})
+    celery.info("ready", extra={"data": "of another shape"})
+    of_unit, *others = lines(capsys)
+    assert (of_unit["job"], of_unit["attempt"]) == ("2da476e553d2", "2da476e553d2-run-0-02d91398")
+    assert not [line for line in others if "job" in line]
+
+
 def test_what_is_in_hand_ends_with_its_block_even_if_that_fails(capsys: pytest.CaptureFixture[str]) -> None:
     configure(SETTINGS)
     with pytest.raises(ZeroDivisionError), in_hand(job="j"):
