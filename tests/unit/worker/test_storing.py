@@ -29,10 +29,10 @@ def test_an_item_is_worked_on_while_the_files_of_the_one_before_are_stored(
 ) -> None:
     second = threading.Event()
     put, run = house.store.put, science.run
-    waited = []
+    first, waited = threading.Lock(), []
 
     def slow(data: bytes) -> str:
-        if not waited:
+        if first.acquire(blocking=False):  # and never released: the others do not wait
             waited.append(second.wait(_SECONDS))
         return put(data)
 
@@ -64,11 +64,10 @@ def test_nothing_is_recorded_before_it_is_stored(
 def test_whose_files_cannot_be_stored_is_tried_again_and_the_others_are_done(
     clocked: House, science: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    put, refused = clocked.store.put, []
+    put, refused = clocked.store.put, threading.Lock()
 
     def full(data: bytes) -> str:
-        if not refused:
-            refused.append(data)
+        if refused.acquire(blocking=False):
             raise StoreUnavailable("no space left")
         return put(data)
 
