@@ -17,8 +17,8 @@ _SECONDS = 0.5  #: that an outcome may wait, as long as items end
 class Outbox:
     """Collects the outcomes of one unit, each of which comes when its files are stored.
 
-    A crash loses what is collected, so these items are done again: never more than half a second of work, and the one
-    in hand.
+    A crash loses what is collected, so these items are done again: never more than half a second of work, what is on
+    its way to the store, and the one in hand.
     """
 
     def __init__(self, units: UnitRepository, unit: ClaimedUnit, patiently: Callable[..., Callable[..., None]]) -> None:
@@ -29,22 +29,29 @@ class Outbox:
         self.began = self.sent = time.monotonic()
 
     def add(self, outcome: Future[Outcome]) -> None:
-        """Take an outcome, and record all if it is time."""
+        """Take an outcome, and record those that have come if it is time; the store is waited for if they are many."""
         self.waiting.append(outcome)
-        if len(self.waiting) >= _MOST or time.monotonic() - self.sent >= _SECONDS:
+        if len(self.waiting) >= _MOST:
             self.flush()
+        elif time.monotonic() - self.sent >= _SECONDS:
+            self._record([one for one in self.waiting if one.done()])
 
     def flush(self) -> None:
-        """Record what is waiting; raises `LeaseLost` if the unit is somebody else's by now."""
-        if outcomes := self._taken():
-            self.patiently(self.units.record)(self.unit, outcomes)
+        """Record all, once they have come; raises `LeaseLost` if the unit is somebody else's by now."""
+        self._record(self.waiting)
 
     def close(self, rest: Sequence[ItemRow] = ()) -> None:
         """Record what is waiting and end the unit; items that were not begun go back to the job."""
-        outcomes = self._taken()
+        outcomes = self._taken(self.waiting)
         seconds = time.monotonic() - self.began
         self.patiently(self.units.complete_run)(self.unit, outcomes, seconds=seconds, rest=rest)
 
-    def _taken(self) -> list[Outcome]:
-        waiting, self.waiting, self.sent = self.waiting, [], time.monotonic()
-        return [outcome.result() for outcome in waiting]
+    def _record(self, some: Sequence[Future[Outcome]]) -> None:
+        if outcomes := self._taken(some):
+            self.patiently(self.units.record)(self.unit, outcomes)
+
+    def _taken(self, some: Sequence[Future[Outcome]]) -> list[Outcome]:
+        outcomes = [one.result() for one in some]
+        taken = set(some)
+        self.waiting, self.sent = [one for one in self.waiting if one not in taken], time.monotonic()
+        return outcomes
