@@ -45,7 +45,7 @@ class Looker:
             read=partial(self.read, job.id),
             items=lambda: map(_ended, self.stored.ended(job.id)),
             ids=partial(self.jobs.input_ids, job),
-            spent=self._spent(job),
+            spent=partial(self._spent, job),
             steps=lambda: {step.step or "": self.results(step) for step in self.pipelines.steps(job.id)},
         )
 

@@ -15,7 +15,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
-from io import BytesIO
 from pathlib import Path, PurePosixPath
 from shutil import copyfileobj
 from tempfile import TemporaryFile
@@ -114,7 +113,10 @@ class CloudStore:
         draft = target.with_name(f"{target.name}.{secrets.token_hex(4)}.draft")
         try:
             with draft.open("wb") as file:
-                copyfileobj(BytesIO(data) if isinstance(data, bytes) else data, file, _PART)
+                if isinstance(data, bytes):
+                    file.write(data)
+                else:
+                    copyfileobj(data, file, _PART)
                 file.flush()
                 os.fsync(file.fileno())
             draft.replace(target)

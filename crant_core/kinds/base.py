@@ -177,7 +177,7 @@ class JobResults:
     time: TimeBase | None = None  #: its one point in time, once it was planned
     items: Callable[[], Iterable[EndedItem]] = lambda: ()  #: read the items that have ended, in their order
     ids: Callable[[], Sequence[int]] = lambda: ()  #: read the ids that it was given
-    spent: Spent = Spent()
+    spent: Callable[[], Spent] = Spent  #: adds up what the job took
     steps: Callable[[], Mapping[str, JobResults]] = dict  #: of a pipeline: look at its jobs, by step
 
 

@@ -151,6 +151,15 @@ def summed(values: NDArray[Any], row: NDArray[np.integer], column: NDArray[np.in
     return by_row
 
 
+def of_sorted(
+    values: NDArray[Any], row: NDArray[np.integer], column: NDArray[np.integer], shape: tuple[int, int]
+) -> Any:
+    """Make canonical CSR of entries that are sorted by row and column, and of which no two are in one place."""
+    kind = np.int32 if max(len(values), shape[1]) < 2**31 else np.int64
+    starts = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=shape[0]))])
+    return _canonical(values.copy(), column.astype(kind), starts.astype(kind), shape)
+
+
 def merge(parts: Iterable[Counts]) -> Counts:
     """Add up counts of disjoint parts of a table, as if all had been counted at once.
 

@@ -25,12 +25,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from crant_core.codecs import codec_of
 from crant_core.errors import InvalidInput, WrongType
 from crant_core.matrices.axes import Axis
-from crant_core.matrices.counting import Counts
+from crant_core.matrices.counting import Counts, of_sorted
 
 if TYPE_CHECKING:
     from crant_core.matrices.blocks import Blocks
@@ -111,7 +110,7 @@ def _counts(table: Any, about: dict[str, Any]) -> Counts:
     region = table["neuropil"].combine_chunks().indices.to_numpy(zero_copy_only=False).astype(np.int64)
     row = region * len(ids) + np.searchsorted(ids, table["pre"].to_numpy())
     column = np.searchsorted(ids, table["post"].to_numpy())
-    weights = _csr(table["weight"].to_numpy(), row, column, (len(names) * len(ids), len(ids)))
+    weights = of_sorted(table["weight"].to_numpy(), row, column, (len(names) * len(ids), len(ids)))
     return Counts(ids, names, weights, tuple(about["open_neuropils"]))
 
 
@@ -271,7 +270,7 @@ def _matrix(table: Any, described: dict[str, Any], orders: list[NDArray[Any]]) -
     rows = _axis(described["rows"], orders)
     columns = rows if described["square"] else _axis(described["columns"], orders)
     row, column = _places(table["pre"], rows), _places(table["post"], columns)
-    return _csr(table["weight"].to_numpy(), row, column, (len(rows), len(columns))), rows, columns
+    return of_sorted(table["weight"].to_numpy(), row, column, (len(rows), len(columns))), rows, columns
 
 
 def _axis(described: dict[str, Any], orders: list[NDArray[Any]]) -> Axis:
@@ -290,12 +289,3 @@ def _places(column: Any, axis: Axis) -> NDArray[np.int64]:
     values = column.to_numpy()
     labels = np.array(axis.neurons, dtype=object if values.dtype == object else np.int64)
     return np.asarray(pd.Index(labels).get_indexer(pd.Index(values)), dtype=np.int64)
-
-
-def _csr(data: NDArray[Any], row: NDArray[np.int64], column: NDArray[np.int64], shape: tuple[int, int]) -> Any:
-    """Make a matrix of entries that are sorted already."""
-    kind = np.int32 if max(len(data), shape[1]) < 2**31 else np.int64
-    indptr = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=shape[0]))]).astype(kind)
-    found = csr_array((data.copy(), column.astype(kind), indptr), shape=shape)
-    found.has_canonical_format = True
-    return found

@@ -12,7 +12,7 @@ from crant_core.kinds.edited import edited
 from crant_core.kinds.neuropil_matrices.files import provenance
 from crant_core.kinds.neuropil_matrices.surfaces import places_for
 from crant_core.matrices import Counts, count_synapses_by_neuropil
-from crant_core.matrices.counting import check_names, summed
+from crant_core.matrices.counting import check_names, of_sorted
 from crant_core.matrices.synapses import OTHER
 from crant_core.synapses import rows as table
 from crant_core.synapses.filters import Filters
@@ -156,9 +156,10 @@ def _of_source(counts: Counts, root: int) -> tuple[NDArray[np.int64], NDArray[np
 def _part(like: Counts, root: int, region: NDArray[np.int64], target: NDArray[np.int64], count: NDArray[Any]) -> Counts:
     """Put connections of one source together; each occurs once."""
     ids = np.union1d(target, np.array([root] if len(target) else [], dtype=np.int64))
-    row, column = region * len(ids) + np.searchsorted(ids, root), np.searchsorted(ids, target)
-    shape = (len(like.names) * len(ids), len(ids))
-    return Counts(ids, like.names, summed(count, row, column, shape), like.open_neuropils)
+    order = np.lexsort((target, region))
+    row, column = region[order] * len(ids) + np.searchsorted(ids, root), np.searchsorted(ids, target[order])
+    table = of_sorted(count[order], row, column, (len(like.names) * len(ids), len(ids)))
+    return Counts(ids, like.names, table, like.open_neuropils)
 
 
 def _numbers(ids: Any) -> dict[int, int]:

@@ -112,5 +112,5 @@ def _failures(results: JobResults) -> Iterator[Failure]:
 
 
 def _cost(step: JobResults) -> Cost:
-    spent = step.spent
+    spent = step.spent()
     return Cost(spent.seconds, spent.requests, spent.items, spent.reused, spent.failed, spent.received)
