@@ -163,7 +163,8 @@ class Runner:
             self._forget_lost(unit, [item.address for item in items])
             _patiently(self.plans.add)(unit, position, items)
             position += len(items)
-        _patiently(self.plans.complete)(unit, moment, first_size=kind.items_per_unit, largest_size=kind.most_items)
+        sizes = {"first_size": kind.items_per_unit, "largest_size": kind.most_items}
+        _patiently(self.plans.complete)(unit, moment, **sizes, renewed=len(feed.earlier) / max(1, position))
 
     def _forget_lost(self, unit: ClaimedUnit, addresses: Sequence[str | None]) -> None:
         if unit.job.reuse and (known := [address for address in addresses if address is not None]):

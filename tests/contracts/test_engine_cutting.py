@@ -22,12 +22,12 @@ def engine(engine: Engine) -> Engine:
     return Engine(engine.database, window=64)
 
 
-def planned(engine: Engine, items: int, first_size: int = 1) -> JobRow:
+def planned(engine: Engine, items: int, first_size: int = 1, renewed: float = 0.0) -> JobRow:
     job = engine.submit()
     unit = engine.claim_plan(job)
     engine.plans.begin(unit)
     engine.plans.add(unit, 0, [NewItem(key=str(number)) for number in range(items)])
-    engine.plans.complete(unit, NOON, first_size=first_size, largest_size=1000)
+    engine.plans.complete(unit, NOON, first_size=first_size, largest_size=1000, renewed=renewed)
     return job
 
 
@@ -54,6 +54,17 @@ def claim(engine: Engine, unit_id: int) -> ClaimedUnit:
 
 def end(engine: Engine, unit: ClaimedUnit) -> None:
     engine.units.complete_run(unit, [an_outcome(item) for item in unit.items], seconds=EACH * len(unit.items))
+
+
+@pytest.mark.parametrize(("renewed", "items"), [(0.0, 7), (1.0, 20)])
+def test_what_is_made_from_results_of_before_is_cut_into_larger_units(
+    engine: Engine, renewed: float, items: int
+) -> None:
+    measured = planned(engine, 1)
+    end(engine, claim(engine, offered(engine, measured)[0]))
+    engine.run_all(measured)
+    first, *_ = offered(engine, planned(engine, 100, renewed=renewed))
+    assert len(claim(engine, first).items) == items
 
 
 def test_before_anything_was_measured_no_more_is_cut_than_workers_need(engine: Engine) -> None:
