@@ -45,6 +45,7 @@ def test_work_that_was_cancelled_ends_before_its_time_and_the_worker_works_on(se
     assert service.engine.see(job).state == JobState.CANCELLED
 
 
+@pytest.mark.slow
 def test_a_poisonous_item_is_found_and_the_others_are_done(service: Service) -> None:
     job = service.ended(submit(service, 12, first=4000, deadly=[4006]))
     assert (job.state, job.succeeded, job.failed) == (JobState.PARTIAL, 11, 1), service.logs()

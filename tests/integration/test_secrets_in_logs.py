@@ -84,6 +84,7 @@ def be_careless(url: str, token: str, address: str, root: int) -> dict[str, str]
         return {"job": job["id"], "key": key}
 
 
+@pytest.mark.slow
 def test_no_log_has_a_secret(service: Service, hook: tuple[str, list[str]]) -> None:
     token = TokenRepository(service.engine.database).create("alice", [Scope.READ, Scope.SUBMIT])
     address, called = hook

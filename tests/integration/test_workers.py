@@ -81,6 +81,7 @@ class TestKilled:
         assert_all_is_right(service, job)
         assert outcomes(service, job)["worker_lost"] >= 1, service.logs()
 
+    @pytest.mark.slow
     def test_a_whole_worker_and_another_takes_over(self, service: Service) -> None:
         worker = service.start_worker()
         job = submit(service)
