@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from numbers import Integral, Real
 from typing import Any
 
@@ -31,9 +32,7 @@ def check_finite(**values: Any) -> None:
     ------
     InvalidParameters
     """
-    for name, value in values.items():
-        if not (is_finite(value) and value >= 0):
-            raise InvalidParameters(f"{name} is {_shown(value)}", value=value, hint="a finite number, 0 or more")
+    _check(values, lambda value: is_finite(value) and value >= 0, "a finite number, 0 or more")
 
 
 def check_counts(**values: Any) -> None:
@@ -48,9 +47,13 @@ def check_counts(**values: Any) -> None:
     ------
     InvalidParameters
     """
+    _check(values, lambda value: is_whole(value) and value >= 1, "a whole number, 1 or more")
+
+
+def _check(values: Mapping[str, Any], fits: Callable[[Any], bool], hint: str) -> None:
     for name, value in values.items():
-        if not (is_whole(value) and value >= 1):
-            raise InvalidParameters(f"{name} is {_shown(value)}", value=value, hint="a whole number, 1 or more")
+        if not fits(value):
+            raise InvalidParameters(f"{name} is {_shown(value)}", value=value, hint=hint)
 
 
 def _shown(value: Any) -> str:

@@ -17,7 +17,7 @@ from kombu.exceptions import OperationalError
 import tests.chaos  # noqa: F401 - before the kinds are listed
 from crant_core.stack.network import free_port
 from tests.chaos.faults import try_on
-from tests.chaos.faults.base import Fault, Scene
+from tests.chaos.faults.base import Fault, Inject, Scene
 from tests.chaos.nursery import Nursery
 from tests.chaos.stand import Stand, kill_tree, until
 
@@ -100,6 +100,6 @@ def killed_and_emptied(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("inject", [killed, killed_and_emptied])
-def test_nothing_is_lost_or_doubled_with_rabbitmq(stand: OnRabbitMQ, inject: object) -> None:
-    fault = Fault(name="rabbitmq", what="RabbitMQ is killed", inject=inject, parameters={"seconds": 0.1})  # type: ignore[arg-type]
+def test_nothing_is_lost_or_doubled_with_rabbitmq(stand: OnRabbitMQ, inject: Inject) -> None:
+    fault = Fault(name="rabbitmq", what="RabbitMQ is killed", inject=inject, parameters={"seconds": 0.1})
     try_on(stand, "sqlite", fault, whole=False)

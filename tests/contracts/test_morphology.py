@@ -43,6 +43,8 @@ from tests.fixtures.sandbox import Sandbox, lasting, run_sandbox
 
 UNKNOWN, UNKNOWN_TOO = (8 << 56) | 12_345, (8 << 56) | 12_346
 READY = live_roots()[:2]  #: roots whose skeletons the service has
+WRONG = ({"waives": 1}, {"method": "teasar"}, {"save_to": "all.swc"})
+WRONG = ({"waives": 1}, {"method": "teasar"}, {"save_to": "all.swc"})
 NOT_READY = live_roots()[3:]  #: they came to be after its cache was filled
 
 
@@ -104,20 +106,10 @@ class TestForms:
         assert not asked(ours)
 
     def test_options_are_checked_before_anything_is_asked(self, dataset, ours):
-        for wrong in (
-            {"waives": 1},
-            {"method": "teasar"},
-            {"save_to": "all.swc"},
-            {"save_to": 5},
-            {"shave": 1},
-            {"omit_failures": [True]},
-        ):
-            with pytest.raises(InvalidParameters):
-                skeletonize_neuron(dataset, READY, **wrong)
-            with pytest.raises(InvalidParameters):
-                skeletonize_neurons_parallel(dataset, READY, **wrong)
-            with pytest.raises(InvalidParameters):
-                get_skeletons(READY, dataset, **wrong)
+        for wrong in (*WRONG, {"save_to": 5}, {"shave": 1}, {"omit_failures": [True]}):
+            for call in (skeletonize_neuron, skeletonize_neurons_parallel, lambda a, b, **c: get_skeletons(b, a, **c)):
+                with pytest.raises(InvalidParameters):
+                    call(dataset, READY, **wrong)
         with pytest.raises(InvalidParameters, match="failures"):
             skeletonize_neurons_parallel(dataset, READY, failures=[])
         with pytest.raises(UnknownDataset):
